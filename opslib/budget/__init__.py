@@ -1,0 +1,1 @@
+"""This package owns how the budget could fail."""

@@ -1,0 +1,1 @@
+"""This package owns who the customers are and what they are worth."""

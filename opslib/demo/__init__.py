@@ -1,0 +1,1 @@
+"""This package owns the demonstration company and its planted truth."""

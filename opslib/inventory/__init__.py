@@ -1,0 +1,1 @@
+"""This package owns what to order, and when."""

@@ -1,0 +1,1 @@
+"""This package owns what customers want and what they would pay."""

@@ -1,0 +1,89 @@
+"""This module owns where things lie: the root, the data, the reports, the rooms."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+ROOMS = ("market", "promotions", "customers", "inventory", "budget")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def root() -> Path:
+    """Return the project's root: `OPSLIB_HOME`, or the folder with the notebooks.
+
+    Raises:
+        FileNotFoundError: No folder above this one holds `notebooks/gallery.yaml`.
+    """
+    named = os.environ.get("OPSLIB_HOME")
+    if named:
+        return Path(named).resolve()
+    here = Path.cwd()
+    for place in (here, *here.parents, Path(__file__).resolve().parents[1]):
+        if (place / "notebooks" / "gallery.yaml").is_file():
+            return place
+    msg = (
+        f"no notebooks/gallery.yaml in {here} or above it; "
+        "work inside the project or set OPSLIB_HOME to its folder"
+    )
+    raise FileNotFoundError(msg)
+
+
+def company_name(name: str) -> str:
+    """Return a company's name, or refuse one that could leave its folder.
+
+    Raises:
+        ValueError: The name holds other than small letters, digits, `-` and `_`.
+
+    Example:
+        >>> company_name("demo")
+        'demo'
+    """
+    if not _NAME.fullmatch(name):
+        msg = (
+            f"company name {name!r} will not do; "
+            "use up to 64 small letters, digits, - and _, such as my_shop"
+        )
+        raise ValueError(msg)
+    return name
+
+
+def notebooks() -> Path:
+    """Return the folder of the notebooks."""
+    return root() / "notebooks"
+
+
+def data() -> Path:
+    """Return the folder of the data."""
+    return root() / "data"
+
+
+def company_home(company: str) -> Path:
+    """Return the folder with a company's `company.toml` and mappings."""
+    return data() / "companies" / company_name(company)
+
+
+def raw(company: str) -> Path:
+    """Return the folder of a company's deliveries, kept as they came."""
+    return data() / "raw" / company_name(company)
+
+
+def warehouse(company: str) -> Path:
+    """Return the file of a company's warehouse."""
+    return data() / "warehouse" / f"{company_name(company)}.duckdb"
+
+
+def reports(company: str = "") -> Path:
+    """Return the folder of the reports, or of one company's reports."""
+    place = root() / "reports"
+    return place / company_name(company) if company else place
+
+
+def shared() -> Path:
+    """Return the folder of the real data that tests read in place.
+
+    It lies beside the project; `OPSLIB_SHARED` names another place.
+    """
+    named = os.environ.get("OPSLIB_SHARED")
+    return Path(named) if named else root().parent / "shared"

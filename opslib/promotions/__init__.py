@@ -1,0 +1,1 @@
+"""This package owns which promotion paid."""

@@ -1,0 +1,1 @@
+"""This package owns reports, gallery and dashboards."""

@@ -1,0 +1,1 @@
+"""This package owns how notebooks are run and what is kept of a run."""
