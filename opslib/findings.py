@@ -35,7 +35,7 @@ class Quantity:
     high: float
     unit: str
     confidence: float = 0.9
-    name: Text = Text("")
+    name: Text = field(default_factory=lambda: Text(""))
 
 
 @dataclass(frozen=True, kw_only=True)
