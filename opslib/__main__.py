@@ -1,0 +1,261 @@
+"""This module owns the command line; each verb calls one function.
+
+Imports stand inside the verbs, so that help and a run with nothing to do are quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from opslib import places, words
+from opslib.errors import OpslibError
+
+say = words.catalogue("opslib")
+app = typer.Typer(
+    help="Operating data in, answers out. Start with: opslib run --demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Company = Annotated[str, typer.Option(help="Whose data, such as demo.")]
+Language = Annotated[str, typer.Option(help="en or zh; empty: the company's own.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Take the best guess, ask nothing.")]
+
+
+@app.command()
+def demo(
+    size: Annotated[float, typer.Option(help="1: three years, 300 products.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Another seed, another company.")] = 7,
+    language: Language = "",
+) -> None:
+    """Build the demonstration company. Example: opslib demo --size 0.1."""
+    from opslib import demo as maker
+
+    print(say("Building the demonstration company ..."), file=sys.stderr)
+    path = maker.build("demo", size=size, seed=seed, language=language or "en")
+    print(say("Its warehouse stands at {place}.", place=_short(path)))
+
+
+@app.command()
+def start(
+    file: Annotated[Path, typer.Argument(help="An Excel, CSV, Parquet or JSON file.")],
+    company: Annotated[str, typer.Option(help="A name for the company.")] = "",
+    yes: Yes = False,
+) -> None:
+    """Bring in a file never seen before. Example: opslib start sales.xlsx."""
+    from opslib.runs import listing
+    from opslib.warehouse import start as starter
+
+    ask = None if yes else _ask
+    begun = starter.start(file, company=company or None, ask=ask)
+    print(begun.report())
+    print(listing.answerable(begun.company))
+    print(say("Next: opslib run --company {company}", company=begun.company))
+
+
+@app.command()
+def template(
+    table: Annotated[str, typer.Argument(help="A table, such as sales_lines.")],
+    to: Annotated[Path | None, typer.Option(help="Where; default: here.")] = None,
+    language: Language = "en",
+) -> None:
+    """Write an empty Excel form. Example: opslib template purchase_orders."""
+    from opslib.warehouse import template as form
+
+    path = form.write(table, to or Path(f"{table}.xlsx"), language or "en")
+    print(say("The empty form stands at {place}.", place=_short(path)))
+
+
+@app.command()
+def load(
+    mapping: Annotated[Path | None, typer.Argument(help="One mapping file.")] = None,
+    company: Company = "demo",
+) -> None:
+    """Load what is new. Example: opslib load --company retailer."""
+    from opslib.warehouse import intake
+
+    print(intake.load(company, mapping).report())
+
+
+@app.command()
+def check(company: Company = "demo", language: Language = "") -> None:
+    """Judge the data's quality. Example: opslib check --company demo."""
+    from opslib.publish import quality
+
+    print(quality.publish(company, language=language))
+
+
+@app.command()
+def run(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Notebooks or rooms; none: all.")
+    ] = None,
+    company: Company = "demo",
+    demo: Annotated[bool, typer.Option("--demo", help="Build it if needed.")] = False,
+    grid: Annotated[
+        list[str] | None, typer.Option(help="region=north,south: one run each.")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="A preset of gallery.yaml.")] = "",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="name=value, once each.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Notebooks at a time.")] = 0,
+    timeout: Annotated[int, typer.Option(help="Seconds for one notebook.")] = 900,
+    as_of: Annotated[str, typer.Option(help="Last day of data to use.")] = "",
+    due: Annotated[bool, typer.Option("--due", help="Only what is due.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Run even if kept.")] = False,
+) -> None:
+    """Run notebooks and publish. Example: opslib run inventory --grid region=N,S."""
+    from opslib import runs
+
+    if demo:
+        _demo_if_needed(company)
+    batch = runs.run(
+        company,
+        names or None,
+        given=_pairs(set_ or []),
+        grid=_pairs(grid or []),
+        preset=preset,
+        jobs=jobs or (os.cpu_count() or 1),
+        timeout=timeout,
+        as_of=as_of,
+        due=due,
+        force=force,
+    )
+    _publish(company, changed=batch.started > 0)
+    print(batch.summary())
+    _where_to_go(company)
+    raise typer.Exit(batch.exit_code)
+
+
+@app.command()
+def publish(company: Company = "demo") -> None:
+    """Make reports and gallery again. Example: opslib publish."""
+    _publish(company, changed=True)
+    _where_to_go(company)
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8866,
+) -> None:
+    """Start the dashboards, this machine only. Example: opslib serve."""
+    from opslib.publish import dashboards
+
+    print(say("Dashboards: http://127.0.0.1:{port} (stop: Ctrl-C)", port=port))
+    raise typer.Exit(dashboards.serve(port))
+
+
+@app.command()
+def status(company: Company = "demo") -> None:
+    """Show what ran, what failed, how old it is. Example: opslib status."""
+    from opslib.runs import status as state
+
+    print(state.report(company))
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="room/name, such as budget/travel.")],
+) -> None:
+    """Begin a notebook from the template. Example: opslib new budget/travel."""
+    from opslib.runs import listing
+
+    print(say("A new notebook stands at {place}.", place=_short(listing.new(name))))
+
+
+@app.command()
+def forget(
+    number: Annotated[str, typer.Argument(help="The company's customer number.")],
+    company: Company = "demo",
+    yes: Yes = False,
+) -> None:
+    """Remove a person everywhere. Example: opslib forget 12345 --company shop."""
+    from opslib.warehouse import people
+
+    if not yes:
+        typer.confirm(
+            say("Remove customer {number} for good?", number=number), abort=True
+        )
+    print(people.forget(company, number).report())
+
+
+def main() -> None:
+    """Run the command line; an error is one plain sentence."""
+    told = "--traceback" in sys.argv
+    sys.argv = [word for word in sys.argv if word != "--traceback"]
+    try:
+        app()
+    except KeyboardInterrupt:
+        print(say("Stopped."), file=sys.stderr)
+        sys.exit(130)
+    except (OpslibError, ValueError, OSError) as error:
+        if told:
+            raise
+        language = words.spoken_language()
+        plain = (
+            error.sentence(language) if isinstance(error, OpslibError) else str(error)
+        )
+        print(say("Error: {what}", what=plain), file=sys.stderr)
+        sys.exit(2)
+
+
+def _demo_if_needed(company: str) -> None:
+    from opslib.runs import keys
+
+    if company != "demo" or keys.demo_is_fresh(places.warehouse("demo")):
+        return
+    demo()
+
+
+def _publish(company: str, *, changed: bool) -> None:
+    index = places.reports() / "index.html"
+    if changed or not index.is_file():
+        from opslib.publish import gallery
+
+        gallery.publish(company)
+
+
+def _where_to_go(company: str) -> None:
+    print(say("Gallery:     {place}", place=_short(places.reports() / "index.html")))
+    print(say("Dashboards:  make serve   (or: opslib serve)"))
+    print(say("Explore:     make lab"))
+    if company == "demo":
+        print(say("Your data:   opslib start FILE.xlsx"))
+
+
+def _ask(question: str, choices: list[str]) -> str:
+    for place, choice in enumerate(choices, 1):
+        print(f"  {place}. {choice}")
+    picked = typer.prompt(question, type=typer.IntRange(1, len(choices)), default=1)
+    return choices[picked - 1]
+
+
+def _pairs(written: list[str]) -> dict[str, str]:
+    pairs = {}
+    for word in written:
+        name, mark, value = word.partition("=")
+        if not mark:
+            raise ValueError(
+                say("{word} is not name=value, such as region=north", word=repr(word))
+            )
+        pairs[name.strip()] = value
+    return pairs
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(Path(path).resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+if __name__ == "__main__":
+    main()
