@@ -1,0 +1,1 @@
+"""This package owns the simulation of a budget and its exact risk numbers."""
