@@ -1,1 +1,46 @@
-"""This package owns what to order, and when."""
+"""This package owns what to order, and when: demand, forecasts, orders, health."""
+
+from opslib.inventory import answer, charts, controls
+from opslib.inventory.demand import Panel, clean_demand
+from opslib.inventory.health import Health, abc, stock_health, supplier_card
+from opslib.inventory.orders import Decision, Terms, Tuned, decide, plan, terms, tune
+from opslib.inventory.rolling import (
+    Backtest,
+    Forecast,
+    backtest,
+    combined,
+    foretell,
+    quantile_loss,
+    total_error,
+)
+from opslib.inventory.simulate import Outcome, order_for_quantile, shortfall, simulate
+
+__all__ = [
+    "Backtest",
+    "Decision",
+    "Forecast",
+    "Health",
+    "Outcome",
+    "Panel",
+    "Terms",
+    "Tuned",
+    "abc",
+    "answer",
+    "backtest",
+    "charts",
+    "clean_demand",
+    "combined",
+    "controls",
+    "decide",
+    "foretell",
+    "order_for_quantile",
+    "plan",
+    "quantile_loss",
+    "shortfall",
+    "simulate",
+    "stock_health",
+    "supplier_card",
+    "terms",
+    "total_error",
+    "tune",
+]

@@ -1,1 +1,1 @@
-"""This package owns reports, gallery and dashboards."""
+"""This package owns publishing: reports, gallery, dashboards, the quality page."""

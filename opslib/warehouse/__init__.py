@@ -1,1 +1,6 @@
-"""This package owns what the company's data is and where it is kept."""
+"""This room owns the data: contracts, intake, store; it alone knows the database."""
+
+from opslib.warehouse import company
+from opslib.warehouse.store import Store, open_store, read_stamp
+
+__all__ = ["Store", "company", "open_store", "read_stamp"]

@@ -1,0 +1,503 @@
+"""This module owns the inventory room's findings and tables, in words."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from opslib import words
+from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantity, Table
+from opslib.inventory import rolling as tests
+from opslib.words import Text, catalogue
+
+if TYPE_CHECKING:
+    from opslib.inventory.demand import Panel
+    from opslib.inventory.health import Health
+    from opslib.inventory.orders import Decision, Terms, Tuned
+    from opslib.inventory.rolling import Backtest, Forecast
+
+say = catalogue(__package__ or "opslib.inventory")
+
+
+def demand(
+    panel: Panel,
+    coming: Forecast,
+    test: Backtest,
+    *,
+    day: dt.date,
+    confidence: float = 0.8,
+) -> Finding:
+    """Return the finding on coming demand: units, trust, what to watch."""
+    total, low, high = _total(coming, test, confidence)
+    scores = tests.combined(test)
+    last_year = (
+        float(np.nansum(panel.units[:, -52 : -52 + coming.mean.shape[1]]))
+        if panel.units.shape[1] >= 52
+        else 0.0
+    )
+    weeks = coming.mean.shape[1]
+    headline = say(
+        "The next {weeks} weeks will sell {units} units ({span} at {confidence}).",
+        weeks=words.number(weeks), units=words.number(total),
+        span=words.between(words.number(low), words.number(high)),
+        confidence=words.percent(confidence),
+    )  # fmt: skip
+    caveats = [
+        say(
+            "A sum over items is less certain than each item by itself; the range says so."
+        )
+    ]
+    if last_year > 0:
+        caveats.append(
+            say(
+                "The same weeks of last year sold {units} units.",
+                units=words.number(last_year),
+            )
+        )
+    if panel.masked > 0:
+        caveats.append(
+            say(
+                "{share} of item weeks had an empty shelf; their demand counts as unknown, not as zero.",
+                share=words.percent(panel.masked, 1),
+            )
+        )
+    return Finding(
+        room="inventory",
+        headline=headline,
+        quantity=Quantity(
+            value=total,
+            low=low,
+            high=high,
+            unit="units",
+            confidence=confidence,
+            name=say("Units to be sold"),
+        ),
+        actions=_watch(panel, coming, day),
+        checks=_forecast_checks(scores),
+        caveats=tuple(caveats),
+        predictions=_predictions(coming, day),
+    )
+
+
+def reorder(made: Decision, told: Terms, *, day: dt.date, currency: str) -> Finding:
+    """Return the finding on today's orders: money, reason, proof."""
+    listed, tuned, test, coming = made.listed, made.tuned, made.test, made.coming
+    chosen = listed[listed["order"] > 0]
+    money, units = float(chosen["money"].sum()), float(chosen["order"].sum())
+    need = float(listed["expected"].sum())
+    error = tests.total_error(test) * 1.28
+    low, high = units * (1 - error), units * (1 + error)
+    if told.stock_known:
+        headline = say(
+            "Order {units} units for {money} today, in {lines} lines; demand could ask for {span} units.",
+            units=words.number(units), money=words.money(money, currency),
+            lines=words.number(len(chosen), 0),
+            span=words.between(words.number(low), words.number(high)),
+        )  # fmt: skip
+    else:
+        headline = say(
+            "Stock up to {units} units, {money} at cost, over {lines} items and places; demand could ask for {span} units.",
+            units=words.number(units), money=words.money(money, currency),
+            lines=words.number(len(chosen), 0),
+            span=words.between(words.number(low), words.number(high)),
+        )  # fmt: skip
+    return Finding(
+        room="inventory",
+        headline=headline,
+        quantity=Quantity(
+            value=units,
+            low=low,
+            high=high,
+            unit="units",
+            confidence=0.8,
+            name=say("Units to order"),
+        ),
+        actions=_order_actions(chosen, told, day, currency),
+        checks=(
+            *_money_checks(tuned, currency),
+            *_forecast_checks(tests.combined(test)),
+        ),
+        caveats=_order_caveats(told, need),
+        predictions=_predictions(coming, day),
+        facts={"order_money": money, "order_units": units},
+    )
+
+
+def health(found: Health, *, day: dt.date, currency: str) -> Finding:
+    """Return the finding on stock: money lying still, shelves empty, counts."""
+    over = float(found.rows["over_money"].sum())
+    whole = float(found.rows["money"].sum())
+    lost = float(found.rows["lost_weekly"].sum())
+    spread = 0.1 * over
+    headline = say(
+        "{over} ({span}) of {whole} stock is more than is needed, and {share} of shelves with demand are empty.",
+        over=words.money(over, currency), whole=words.money(whole, currency),
+        span=words.between(words.money(over - spread, currency), words.money(over + spread, currency)),
+        share=words.percent(found.out_share, 1),
+    )  # fmt: skip
+    worst = found.rows.nlargest(1, "over_money").iloc[0]
+    actions = [
+        Action(
+            what=say("Sell off or move the twenty lines with most money beyond need, first {name} in {place}.", name=str(worst["name"]), place=str(worst["place"])),
+            owner=say("Purchasing"), due=day + dt.timedelta(days=14),
+            value=float(found.rows["over_money"].nlargest(20).sum()), unit=currency,
+        )
+    ]  # fmt: skip
+    if lost > 0:
+        actions.append(
+            Action(
+                what=say(
+                    "Refill the empty shelves; each week without costs this margin."
+                ),
+                owner=say("Warehouse"),
+                due=day + dt.timedelta(days=3),
+                value=lost,
+                unit=currency,
+            )
+        )
+    if len(found.scrap):
+        actions.append(
+            Action(
+                what=say(
+                    "Decide on {count} scrap requests that await approval.",
+                    count=words.number(len(found.scrap), 0),
+                ),
+                owner=say("Warehouse manager"),
+                due=day + dt.timedelta(days=7),
+                value=float(found.scrap["value"].sum()),
+                unit=currency,
+            )
+        )
+    if len(found.counts):
+        top = found.counts.iloc[0]
+        actions.append(
+            Action(
+                what=say(
+                    "Find out why {place} loses goods ({cause}).",
+                    place=str(top["place"]),
+                    cause=str(top["cause"]),
+                ),
+                owner=say("Warehouse"),
+                due=day + dt.timedelta(days=21),
+                value=float(top["money"]),
+                unit=currency,
+            )
+        )
+    checks = (
+        Check(name=say("Counts agree with the books"), passed=None if np.isnan(found.accuracy) else found.accuracy >= 0.95,
+              sentence=say("{share} of counts found what the books said.", share=words.percent(found.accuracy, 1)) if not np.isnan(found.accuracy) else say("No count was delivered.")),
+        Check(name=say("Turns"), passed=None, sentence=say("Stock turns {turns} times a year.", turns=words.number(found.turns, 1))),
+    )  # fmt: skip
+    return Finding(
+        room="inventory", headline=headline,
+        quantity=Quantity(value=over, low=over - spread, high=over + spread, unit=currency, confidence=0.8, name=say("Money beyond need")),
+        actions=tuple(actions), checks=checks,
+        caveats=(say("Need is the wanted weeks of recent sales; the range allows for a tenth of error in it."),),
+        facts={"stock_money": whole, "over_money": over},
+    )  # fmt: skip
+
+
+def order_table(listed: pd.DataFrame, *, currency: str) -> Table:
+    """Return the order list as a table, most valuable first."""
+    return Table(
+        name="orders", title=say("What to order, most valuable first"),
+        frame=listed[listed["order"] > 0].assign(reason=lambda f: [_reason(r) for r in f.itertuples()]),
+        headings={
+            "item": Heading(label=say("Item")), "name": Heading(label=say("Name")),
+            "place": Heading(label=say("Place")), "supplier": Heading(label=say("Supplier")),
+            "order": Heading(label=say("Order"), kind="number", digits=0, unit=""),
+            "money": Heading(label=say("Money"), kind="money", unit=currency),
+            "gain": Heading(label=say("Expected gain"), kind="money", unit=currency),
+            "on_hand": Heading(label=say("On hand"), kind="number", digits=0),
+            "in_pipeline": Heading(label=say("On the way"), kind="number", digits=0),
+            "expected": Heading(label=say("Demand to delivery week"), kind="number", digits=1),
+            "running_out": Heading(label=say("Chance to run out before"), kind="percent"),
+            "reason": Heading(label=say("Why")),
+        },
+    )  # fmt: skip
+
+
+def risk_table(listed: pd.DataFrame) -> Table:
+    """Return what may run out before the order arrives."""
+    return Table(
+        name="running_out", title=say("Likely to run out before the order arrives"),
+        frame=listed[listed["running_out"] > 0.3].sort_values("running_out", ascending=False),
+        headings={
+            "item": Heading(label=say("Item")), "name": Heading(label=say("Name")),
+            "place": Heading(label=say("Place")),
+            "running_out": Heading(label=say("Chance to run out before"), kind="percent"),
+            "on_hand": Heading(label=say("On hand"), kind="number", digits=0),
+            "in_pipeline": Heading(label=say("On the way"), kind="number", digits=0),
+        },
+        rows_shown=10,
+    )  # fmt: skip
+
+
+def forecast_table(coming: Forecast, panel: Panel) -> Table:
+    """Return coming demand by item and place."""
+    sums = coming.paths.sum(axis=2)
+    recent = np.nanmean(
+        np.where(np.isnan(panel.units[:, -13:]), 0, panel.units[:, -13:]), axis=1
+    )
+    frame = coming.keys.assign(
+        expected=coming.mean.sum(axis=1), low=np.quantile(sums, 0.1, axis=1),
+        high=np.quantile(sums, 0.9, axis=1), recent=recent * coming.mean.shape[1],
+        method=[_method_name(m) for m in coming.method],
+    ).sort_values("expected", ascending=False)  # fmt: skip
+    return Table(
+        name="forecast", title=say("Coming demand by item and place"), frame=frame,
+        headings={
+            "item": Heading(label=say("Item")), "place": Heading(label=say("Place")),
+            "expected": Heading(label=say("Expected units"), kind="number", digits=1),
+            "low": Heading(label=say("Low"), kind="number", digits=0),
+            "high": Heading(label=say("High"), kind="number", digits=0),
+            "recent": Heading(label=say("At the recent pace"), kind="number", digits=1),
+            "method": Heading(label=say("Method")),
+        },
+    )  # fmt: skip
+
+
+def race_table(test: Backtest) -> Table:
+    """Return how each method would have done on the newest weeks."""
+    frame = tests.combined(test).reset_index()
+    best = float(frame.loc[frame["method"] == "last week", "loss"].iloc[0])
+    frame = frame.assign(
+        method=[_method_name(m) for m in frame["method"]],
+        nearer=1 - frame["loss"] / best,
+    )
+    return Table(
+        name="race", title=say("How each method would have done on the newest weeks"), frame=frame,
+        headings={
+            "method": Heading(label=say("Method")),
+            "nearer": Heading(label=say("Nearer than last week's sales"), kind="percent", digits=1),
+            "bias": Heading(label=say("Too high (+) or too low (−)"), kind="percent", digits=1),
+            "covered": Heading(label=say("Inside its range (aim: 80%)"), kind="percent"),
+        },
+    )  # fmt: skip
+
+
+def over_table(found: Health, *, currency: str) -> Table:
+    """Return where money lies still."""
+    return Table(
+        name="overstock", title=say("Most money beyond need"),
+        frame=found.rows[found.rows["over_money"] > 0].sort_values("over_money", ascending=False),
+        headings={
+            "item": Heading(label=say("Item")), "name": Heading(label=say("Name")),
+            "place": Heading(label=say("Place")),
+            "over_money": Heading(label=say("Money beyond need"), kind="money", unit=currency),
+            "on_hand": Heading(label=say("On hand"), kind="number", digits=0),
+            "weekly": Heading(label=say("Sold a week"), kind="number", digits=1),
+            "cover_weeks": Heading(label=say("Lasts weeks"), kind="number", digits=0),
+            "days_idle": Heading(label=say("Days without a sale"), kind="number", digits=0),
+            "abc": Heading(label=say("By value")), "xyz": Heading(label=say("By steadiness")),
+        },
+    )  # fmt: skip
+
+
+def count_table(found: Health, *, currency: str) -> Table:
+    """Return what to count this week."""
+    return Table(
+        name="to_count", title=say("What to count this week"), frame=found.to_count,
+        headings={
+            "item": Heading(label=say("Item")), "name": Heading(label=say("Name")),
+            "place": Heading(label=say("Place")),
+            "money": Heading(label=say("Money in stock"), kind="money", unit=currency),
+            "days_ago": Heading(label=say("Days since counted"), kind="number", digits=0),
+        },
+    )  # fmt: skip
+
+
+def supplier_table(card: pd.DataFrame, *, currency: str) -> Table:
+    """Return how suppliers keep their word."""
+    return Table(
+        name="suppliers", title=say("How suppliers keep their word"), frame=card,
+        headings={
+            "supplier": Heading(label=say("Supplier")),
+            "orders": Heading(label=say("Orders"), kind="number", digits=0),
+            "on_time": Heading(label=say("On time"), kind="percent"),
+            "rejected": Heading(label=say("Rejected"), kind="percent", digits=1),
+            "lead_days": Heading(label=say("Days to deliver"), kind="number", digits=0),
+            "lead_low": Heading(label=say("Fast"), kind="number", digits=0),
+            "lead_high": Heading(label=say("Slow"), kind="number", digits=0),
+            "over_contract": Heading(label=say("Paid above contract"), kind="money", unit=currency),
+        },
+    )  # fmt: skip
+
+
+def _total(
+    coming: Forecast, test: Backtest, confidence: float
+) -> tuple[float, float, float]:
+    from scipy.stats import norm
+
+    total = float(coming.mean.sum())
+    own = float(coming.paths.sum(axis=(0, 2)).std() / max(1e-9, total))
+    error = float(np.hypot(own, tests.total_error(test))) * float(
+        norm.ppf(0.5 + confidence / 2)
+    )
+    return total, total * max(0.0, 1 - error), total * (1 + error)
+
+
+def _forecast_checks(scores: pd.DataFrame) -> tuple[Check, ...]:
+    ours, naive = scores.loc["ours"], scores.loc["last week"]
+    nearer = 1 - ours["loss"] / naive["loss"]
+    usual = 1 - ours["loss"] / scores.loc["13-week mean", "loss"]
+    checks = [
+        Check(name=say("Nearer than last week's sales"), passed=bool(nearer > 0),
+              sentence=say("On the newest weeks, which were not used to choose, it was {share} nearer than repeating last week.", share=words.percent(nearer, 1))),
+        Check(name=say("Nearer than the usual mean"), passed=bool(usual > 0),
+              sentence=say("It was {share} nearer than the mean of the last three months.", share=words.percent(usual, 1))),
+        Check(name=say("The range holds"), passed=bool(0.7 <= ours["covered"] <= 0.9),
+              sentence=say("{share} of what happened lay inside the 80% range.", share=words.percent(ours["covered"]))),
+        Check(name=say("Neither too high nor too low"), passed=bool(abs(ours["bias"]) <= 0.1),
+              sentence=say("In sum it was {share} off.", share=words.percent(ours["bias"], 1))),
+    ]  # fmt: skip
+    if scores.loc["zero", "error"] < scores.loc["ours", "error"]:
+        checks.append(
+            Check(
+                name=say("A warning about plain error"),
+                passed=None,
+                sentence=say(
+                    "Judged by plain error alone, forecasting nothing would win here; so ranges are judged instead."
+                ),
+            )
+        )
+    return tuple(checks)
+
+
+def _money_checks(tuned: Tuned, currency: str) -> tuple[Check, ...]:
+    ours, usual, book = tuned.ours[-1], tuned.usual[-1], tuned.textbook[-1]
+    saved = 1 - ours / max(1e-9, usual)
+    gaps = 1 - tuned.ours / np.maximum(tuned.usual, 1e-9)
+    error = gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else float("nan")
+    return (
+        Check(name=say("Cheaper than the usual rule"), passed=bool(saved > 0),
+              sentence=say("Lived through the newest past weeks, stock and lost sales would have cost {ours} against {usual} by the usual rule: {share} less (give or take {error}).",
+                           ours=words.money(ours, currency), usual=words.money(usual, currency),
+                           share=words.percent(saved), error=words.percent(error))),
+        Check(name=say("Cheaper than the textbook"), passed=bool(ours <= book * 1.001),
+              sentence=say("The textbook's rule would have cost {book}.", book=words.money(book, currency))),
+    )  # fmt: skip
+
+
+def _order_actions(
+    chosen: pd.DataFrame, told: Terms, day: dt.date, currency: str
+) -> tuple[Action, ...]:
+    if chosen.empty:
+        return ()
+    by = (
+        chosen.groupby(chosen["supplier"].fillna("-"))[["money", "gain"]]
+        .sum()
+        .nlargest(4, "gain")
+    )
+    actions = []
+    for supplier, row in by.iterrows():
+        who = say(
+            "Order {money} from {supplier}.",
+            money=words.money(row["money"], currency),
+            supplier=str(supplier),
+        )
+        if supplier == "-":
+            who = say("Check the list against stock on hand and order what lacks.")
+        actions.append(
+            Action(
+                what=who,
+                owner=say("Purchasing"),
+                due=day + dt.timedelta(days=2),
+                value=float(row["gain"]),
+                unit=currency,
+            )
+        )
+    return tuple(actions)
+
+
+def _order_caveats(told: Terms, need: float) -> tuple[Text, ...]:
+    caveats = []
+    if told.assumed:
+        named = words.listing([_assumption(a) for a in told.assumed])
+        caveats.append(
+            say("Assumed, because it was not delivered: {what}.", what=named)
+        )
+    if not told.stock_known:
+        caveats.append(
+            say(
+                "Without stock on hand these are levels to stock up to, not orders; no empty shelf is claimed."
+            )
+        )
+    caveats.append(
+        say("One test of a few weeks is one draw; its error is about a tenth.")
+    )
+    return tuple(caveats)
+
+
+def _assumption(name: str) -> Text:
+    return {
+        "cost": say("unit cost"),
+        "lead time": say("lead time"),
+        "stock": say("stock on hand"),
+    }[name]
+
+
+def _watch(panel: Panel, coming: Forecast, day: dt.date) -> tuple[Action, ...]:
+    weeks = coming.mean.shape[1]
+    recent = (
+        np.nan_to_num(np.nanmean(np.nan_to_num(panel.units[:, -8:]), axis=1)) * weeks
+    )
+    rise = (coming.mean.sum(axis=1) - recent) * np.nan_to_num(panel.price)
+    at = int(np.argmax(rise))
+    key = coming.keys.iloc[at]
+    return (
+        Action(
+            what=say("Prepare for more of {item} in {place}: {units} units in {weeks} weeks.", item=str(key["item"]), place=str(key["place"]), units=words.number(coming.mean[at].sum()), weeks=words.number(weeks)),
+            owner=say("Purchasing"), due=day + dt.timedelta(days=7),
+        ),
+        Action(
+            what=say("Tell the departments of promotions planned for these weeks; they are not in the data yet."),
+            owner=say("Marketing"), due=day + dt.timedelta(days=7),
+        ),
+    )  # fmt: skip
+
+
+def _predictions(coming: Forecast, day: dt.date) -> tuple[Prediction, ...]:
+    sums = coming.paths.sum(axis=0)
+    return tuple(
+        Prediction(
+            name="weekly_units", target={"item": "all", "place": "all"},
+            due=(week + pd.Timedelta(days=6)).date(), unit="units",
+            quantiles={str(q): float(np.quantile(sums[:, at], q)) for q in (0.1, 0.5, 0.9)},
+        )
+        for at, week in enumerate(coming.weeks)
+    )  # fmt: skip
+
+
+def _reason(row: object) -> Text:
+    pack = float(getattr(row, "pack", 1) or 1)
+    weeks = words.number(float(row.lead_weeks) + 1)
+    if np.isnan(row.on_hand):
+        return say("demand of {weeks} weeks", weeks=weeks)
+    if pack > 1:
+        return say(
+            "projected to be {short} short in the delivery week; full packs of {pack}",
+            short=words.number(
+                max(0.0, row.expected / max(1, row.lead_weeks + 1) - row.at_delivery), 0
+            ),
+            pack=words.number(pack, 0),
+        )
+    return say(
+        "projected stock at delivery is {stock}", stock=words.number(row.at_delivery, 0)
+    )
+
+
+def _method_name(name: str) -> Text:
+    told = {
+        "last week": say("last week again"), "last year": say("last year's weeks"),
+        "zero": say("nothing at all"), "13-week mean": say("mean of three months"),
+        "levels": say("mean of one, three and six months"), "smoothing": say("smoothing"),
+        "ETS": say("smoothing with trend"), "theta": say("theta lines"),
+        "Croston": say("gaps and sizes"), "TSB": say("gaps that may fade out"),
+        "IMAPA": say("several rhythms"), "boosted trees": say("one model for all items"),
+        "ours": say("this page"),
+    }  # fmt: skip
+    return told.get(name, Text(name))

@@ -1,0 +1,402 @@
+"""This module owns the order list: how much of what, why, and what it is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from opslib import checks
+from opslib.inventory import forecast, simulate
+from opslib.inventory import rolling as tests
+from opslib.inventory.demand import Panel
+from opslib.inventory.rolling import DRIFT, Backtest, Forecast
+
+GRID = (0.60, 0.70, 0.80, 0.85, 0.90, 0.94, 0.97, 0.985, 0.995)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What an order is placed under, one row a series of the panel.
+
+    Attributes:
+        frame: item, place, supplier, price, cost, pack, minimum_order, lead_weeks,
+            on_hand and in_pipeline (missing where stock was never delivered).
+        assumed: Names of what was not delivered and had to be assumed.
+        stock_known: Whether stock on hand was delivered.
+    """
+
+    frame: pd.DataFrame
+    assumed: tuple[str, ...]
+    stock_known: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuned:
+    """The chance of meeting a week's demand that cost least in simulation.
+
+    Attributes:
+        level: The chance, by series of the panel.
+        rule: `one level` for all, or `textbook` where the critical ratio cost least.
+        curve: level, cost, stock_units, fill: what each level led to.
+        ours: Money by window of our policy at that level.
+        usual: Money by window of the usual policy (cover of recent weeks).
+        textbook: Money by window at the critical ratio of the textbook.
+    """
+
+    level: np.ndarray
+    rule: str
+    curve: pd.DataFrame
+    ours: np.ndarray
+    usual: np.ndarray
+    textbook: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Everything that leads to today's orders.
+
+    Attributes:
+        listed: The order list.
+        tuned: The level that cost least and its proof.
+        test: The back-test that chose the methods.
+        coming: Possible demand.
+    """
+
+    listed: pd.DataFrame
+    tuned: Tuned
+    test: Backtest
+    coming: Forecast
+
+
+def decide(
+    panel: Panel, told: Terms, *, holding_rate: float, budget: float = 0, cluster: str = "",
+) -> Decision:  # fmt: skip
+    """Choose methods, foretell, tune the level, and list the orders.
+
+    Args:
+        panel: Clean demand.
+        told: Terms.
+        holding_rate: Yearly cost of stock as a share of its value.
+        budget: Most money to spend, 0 for no limit.
+        cluster: Address of a Dask cluster that shares the items, or empty.
+    """
+    weeks = int(told.frame["lead_weeks"].max()) + 3
+    test = tests.backtest(panel, ahead=4)
+    coming = tests.foretell(panel, test, weeks=weeks, draws=120, cluster=cluster)
+    tuned = tune(panel, told, holding_rate=holding_rate)
+    listed = plan(
+        coming, told, level=tuned.level, holding_rate=holding_rate, budget=budget
+    )
+    return Decision(listed=listed, tuned=tuned, test=test, coming=coming)
+
+
+def terms(
+    panel: Panel, products: pd.DataFrame, stock: pd.DataFrame, orders: pd.DataFrame,
+    *, lead_weeks: float, cost_share: float,
+) -> Terms:  # fmt: skip
+    """Return the terms of each series from the tables, assuming what lacks.
+
+    Lead times are the median of real deliveries of each supplier; without purchase
+    orders `lead_weeks` is assumed. Without a unit cost, `cost_share` of the price is.
+
+    Args:
+        panel: Clean demand.
+        products: item with supplier, price, cost, pack, minimum_order where known.
+        stock: item, place, on_hand; may be empty.
+        orders: Purchase orders; may be empty.
+        lead_weeks: Lead time where none is known.
+        cost_share: Unit cost as a share of price where none is known, in (0, 1).
+    """
+    checks.between(lead_weeks, "lead_weeks", low=0, high=52)
+    checks.between(
+        cost_share, "cost_share", low=0, high=1, open_low=True, open_high=True
+    )
+    known = products.drop_duplicates("item").set_index("item")
+    frame = panel.keys.assign(paid=panel.price)
+    for name in ("name", "supplier", "price", "cost", "pack", "minimum_order"):
+        frame[name] = frame["item"].map(known[name]) if name in known else np.nan
+    assumed = []
+    frame["price"] = frame["price"].fillna(frame["paid"])
+    if frame["cost"].isna().any():
+        assumed.append("cost")
+        frame["cost"] = frame["cost"].fillna(frame["price"] * cost_share)
+    frame["pack"] = frame["pack"].fillna(1).clip(lower=1)
+    frame["minimum_order"] = frame["minimum_order"].fillna(0)
+    arrived = orders.dropna(subset=["received"]) if len(orders) else orders
+    if len(arrived):
+        days = (arrived["received"] - arrived["ordered"]).dt.days
+        lead = (days.groupby(arrived["supplier"]).median() / 7).clip(lower=0)
+        frame["lead_weeks"] = np.ceil(frame["supplier"].map(lead).fillna(lead_weeks))
+    else:
+        assumed.append("lead time")
+        frame["lead_weeks"] = float(np.ceil(lead_weeks))
+    frame["on_hand"] = _looked_up(frame, stock, "on_hand") if len(stock) else np.nan
+    frame["in_pipeline"] = _open_units(frame, orders)
+    if not len(stock):
+        assumed.append("stock")
+    return Terms(
+        frame=frame.drop(columns="paid"),
+        assumed=tuple(assumed),
+        stock_known=bool(len(stock)),
+    )
+
+
+def tune(
+    panel: Panel, told: Terms, *, holding_rate: float, windows: int = 3, weeks: int = 8,
+    sample: int = 300, seed: int = 1,
+) -> Tuned:  # fmt: skip
+    """Find the level that costs least on past windows, in money, by simulation.
+
+    Each window is lived through with lost sales by three policies on the same demand:
+    cover of recent weeks (the usual), the textbook's critical ratio, and each level of
+    the grid. The level is chosen on the older windows; the money of the newest is the
+    proof and is not used to choose.
+
+    Args:
+        panel: Clean demand.
+        told: Terms.
+        holding_rate: Yearly cost of stock as a share of its value.
+        windows: Past windows, the newest last.
+        weeks: Weeks of a window.
+        sample: Series used, drawn at random.
+        seed: Seed.
+
+    Returns:
+        The level, its curve and money by window.
+    """
+    checks.between(holding_rate, "holding_rate", low=0, open_low=True, high=5)
+    rows = np.arange(len(panel.units))
+    if len(rows) > sample:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, sample, replace=False))
+    part = told.frame.iloc[rows]
+    hold = (part["cost"] * holding_rate / 52).to_numpy()
+    short = (part["price"] - part["cost"]).clip(lower=0.01).to_numpy()
+    lead = int(part["lead_weeks"].median())
+    results = []
+    for back in range(windows, 0, -1):
+        cut = len(panel.weeks) - back * weeks
+        results.append(_window(panel, rows, cut, weeks, lead, hold, short, seed))
+    names = list(results[0])
+    older = results[:-1] or results
+    mean = {n: np.mean([r[n]["cost"] for r in older]) for n in names if n != "usual"}
+    best = min(mean, key=lambda n: mean[n])
+    curve = pd.DataFrame(
+        [
+            {
+                "level": n,
+                "cost": np.mean([r[n]["cost"] for r in results]),
+                "stock_units": np.mean([r[n]["stock"] for r in results]),
+                "fill": np.mean([r[n]["fill"] for r in results]),
+                "stock_money": np.mean([r[n]["money"] for r in results]),
+            }
+            for n in GRID
+        ]
+    )
+    of = {
+        k: np.array([r[k]["cost"] for r in results])
+        for k in (best, "usual", "textbook")
+    }
+    every = (told.frame["price"] - told.frame["cost"]).clip(lower=0.01).to_numpy()
+    ratio = every / (every + (told.frame["cost"] * holding_rate / 52).to_numpy())
+    return Tuned(
+        level=ratio if best == "textbook" else np.full(len(ratio), float(best)),
+        rule="textbook" if best == "textbook" else "one level",
+        curve=curve, ours=of[best], usual=of["usual"], textbook=of["textbook"],
+    )  # fmt: skip
+
+
+def plan(
+    coming: Forecast,
+    told: Terms,
+    *,
+    level: float | np.ndarray,
+    holding_rate: float,
+    budget: float = 0,
+) -> pd.DataFrame:
+    """Return the order list, most valuable first.
+
+    Each order lifts stock in its delivery week so that demand is met with the chance
+    `level`; it is rounded up to packs when at least half a pack is missing, and kept
+    above the minimum order. A budget keeps the orders that gain most per money.
+
+    Args:
+        coming: Possible demand; it must reach one week beyond the longest lead time.
+        told: Terms.
+        level: Chance of meeting the delivery week's demand, between 0 and 1, one or
+            one a series.
+        holding_rate: Yearly cost of stock as a share of its value.
+        budget: Most money to spend, 0 for no limit.
+
+    Returns:
+        item, place, name, supplier, on_hand, in_pipeline, expected (units to delivery
+        week), at_delivery (projected stock), order, packs, money, gain, gain_more,
+        gain_less, running_out (chance to run out before delivery).
+
+    Raises:
+        ValueError: The forecast is shorter than a lead time, or the level is no chance.
+    """
+    frame = told.frame
+    level = np.broadcast_to(np.asarray(level, float), len(frame))
+    for one in (float(level.min()), float(level.max())):
+        checks.between(one, "level", low=0, high=1, open_low=True, open_high=True)
+    longest = int(frame["lead_weeks"].max()) + 1
+    if coming.paths.shape[2] < longest:
+        msg = (
+            f"the forecast has {coming.paths.shape[2]} weeks; the longest lead time needs "
+            f"{longest}. Foretell more weeks"
+        )
+        raise ValueError(msg)
+    parts = [
+        _plan_rows(coming, told, rows, int(lead) + 1, level[rows], holding_rate)
+        for lead, rows in frame.groupby("lead_weeks").indices.items()
+    ]
+    listed = pd.concat(parts).sort_values("gain", ascending=False, ignore_index=True)
+    if budget:
+        worth = (listed["gain"] / listed["money"].clip(lower=1e-9)).rank(
+            ascending=False
+        )
+        order = listed.assign(worth=worth).sort_values("worth")
+        kept = order.index[(order["money"].cumsum() <= budget)]
+        outside = ~listed.index.isin(kept)
+        listed.loc[outside, ["order", "packs", "money", "gain"]] = 0.0
+    return listed
+
+
+def _plan_rows(
+    coming: Forecast,
+    told: Terms,
+    rows: np.ndarray,
+    ahead: int,
+    level: np.ndarray,
+    rate: float,
+) -> pd.DataFrame:
+    part = told.frame.iloc[rows].reset_index(drop=True)
+    paths = coming.paths[rows][:, :, :ahead]
+    on_hand = part["on_hand"].fillna(0).to_numpy()
+    pipeline = np.zeros((len(part), ahead - 1))
+    if ahead > 1:
+        pipeline[:] = (part["in_pipeline"].to_numpy() / (ahead - 1))[:, None]
+    if told.stock_known:
+        need = simulate.shortfall(paths, on_hand=on_hand, pipeline=pipeline)
+    else:
+        need = paths.sum(axis=2)
+    wanted = np.maximum(0, simulate.quantile_by_row(need, level))
+    pack = part["pack"].to_numpy()
+    packs = np.floor(wanted / pack + 0.5)
+    order = packs * pack
+    order = np.where(
+        (order > 0) & (order < part["minimum_order"]),
+        np.ceil(part["minimum_order"] / pack) * pack,
+        order,
+    )
+    margin = (part["price"] - part["cost"]).clip(lower=0).to_numpy()
+    hold = (part["cost"] * rate / 52).to_numpy()
+
+    def gain(amount: np.ndarray) -> np.ndarray:
+        short = np.maximum(0, need - amount[:, None]).mean(axis=1)
+        left = np.maximum(0, amount[:, None] - need).mean(axis=1)
+        return -(margin * short + hold * left)
+
+    base, now = gain(np.zeros_like(order)), gain(order)
+    stock = on_hand + part["in_pipeline"].to_numpy()
+    before = paths[:, :, : max(1, ahead - 1)].sum(axis=2)
+    return part[
+        [
+            "item",
+            "place",
+            "name",
+            "supplier",
+            "cost",
+            "pack",
+            "lead_weeks",
+            "on_hand",
+            "in_pipeline",
+        ]
+    ].assign(
+        expected=paths.sum(axis=2).mean(axis=1),
+        at_delivery=(-need + paths[:, :, -1]).mean(axis=1)
+        if told.stock_known
+        else np.nan,
+        order=order,
+        packs=order / pack,
+        money=order * part["cost"],
+        gain=np.where(order > 0, now - base, 0.0),
+        gain_more=gain(order + 1) - now,
+        gain_less=gain(np.maximum(order - 1, 0)) - now,
+        running_out=(before > stock[:, None]).mean(axis=1)
+        if told.stock_known
+        else np.nan,
+    )
+
+
+def _window(
+    panel: Panel, rows: np.ndarray, cut: int, weeks: int, lead: int,
+    hold: np.ndarray, short: np.ndarray, seed: int,
+) -> dict[object, dict[str, float]]:  # fmt: skip
+    """Live through one window with every policy, from the same fair start."""
+    past = panel.units[rows, :cut]
+    demand = np.nan_to_num(
+        np.round(forecast.fill(panel.units[rows])[:, cut : cut + weeks])
+    )
+    ahead = weeks + lead + 1
+    season = forecast.season_index(panel.units[:, :cut], panel.weeks[:cut], ahead)
+    mean = forecast.levels(past, season, ahead)
+    spread = forecast.dispersion_of(past, season)
+    paths = forecast.spread(mean, dispersion=spread, drift=DRIFT, draws=120, seed=seed)
+    flat = np.nan_to_num(forecast.moving_average(past, np.ones(cut + 1), 1))[:, 0]
+    start = np.round(mean[:, 0] * 2)
+    pipe = np.round(np.repeat(mean[:, :1], max(1, lead), axis=1))
+
+    def by_level(level: float | np.ndarray) -> simulate.Policy:
+        def order(
+            week: int, stock: np.ndarray, line: np.ndarray, seen: np.ndarray
+        ) -> np.ndarray:
+            ahead = paths[:, :, week : week + lead + 1]
+            return simulate.order_for_quantile(
+                ahead, on_hand=stock, pipeline=line, level=level
+            )
+
+        return order
+
+    def usual(
+        week: int, stock: np.ndarray, line: np.ndarray, seen: np.ndarray
+    ) -> np.ndarray:
+        return np.round(np.maximum(0, flat * (lead + 2) - stock - line.sum(axis=1)))
+
+    policies: dict[object, simulate.Policy] = {n: by_level(n) for n in GRID}
+    policies |= {"usual": usual, "textbook": by_level(short / (short + hold))}
+    found = {}
+    for name, policy in policies.items():
+        out = simulate.simulate(
+            demand,
+            policy,
+            on_hand=start,
+            pipeline=pipe,
+            holding_cost=hold,
+            shortage_cost=short,
+        )
+        late = slice(min(lead, weeks - 1), None)
+        found[name] = {
+            "cost": float(out.cost[:, late].sum()),
+            "stock": float(out.stock[:, late].mean(axis=1).sum()),
+            "money": float((out.stock[:, late].mean(axis=1) * hold * 52).sum()),
+            "fill": float(out.sold[:, late].sum() / max(1.0, demand[:, late].sum())),
+        }
+    return found
+
+
+def _looked_up(frame: pd.DataFrame, stock: pd.DataFrame, column: str) -> np.ndarray:
+    known = stock.groupby(["item", "place"])[column].sum()
+    at = pd.MultiIndex.from_frame(frame[["item", "place"]])
+    return known.reindex(at).fillna(0).to_numpy(float)
+
+
+def _open_units(frame: pd.DataFrame, orders: pd.DataFrame) -> np.ndarray:
+    if not len(orders):
+        return np.zeros(len(frame))
+    waiting = orders[orders["received"].isna()]
+    return (
+        _looked_up(frame, waiting, "quantity") if len(waiting) else np.zeros(len(frame))
+    )

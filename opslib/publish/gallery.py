@@ -1,0 +1,317 @@
+"""This module owns the gallery: on top whether we are on plan, below a card a finding.
+
+It reads manifests only, and the pictures of the runs they name.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+from opslib import places, words
+from opslib.findings import Finding
+from opslib.publish import report
+from opslib.runs import listing, manifest
+from opslib.runs.runner import say_exit
+from opslib.show import card, stills, theme
+from opslib.warehouse import company as companies
+from opslib.warehouse import open_store, read_stamp
+from opslib.words import Text, catalogue
+
+say = catalogue(__package__ or "opslib.publish")
+
+
+def publish(company: str) -> Path:
+    """Make every report that has none yet and the gallery in both languages.
+
+    Returns:
+        The gallery's page in the company's language.
+    """
+    profile = companies.read(company)
+    runs = {
+        e.name: manifest.of_notebook(company, e.name)
+        for e in listing.entries().values()
+    }
+    for entry_runs in runs.values():
+        for told in entry_runs:
+            page = places.reports() / told["folder"] / "report.html"
+            if told["exit"] == "ok" and not page.is_file():
+                report.publish(told, profile.language)
+    home = places.reports() if company == "demo" else places.reports(company)
+    home.mkdir(parents=True, exist_ok=True)
+    plan = _plan(company, profile, runs)
+    for language in ("en", "zh"):
+        name = (
+            "index.html" if language == profile.language else f"index.{language}.html"
+        )
+        text = _page(company, profile, runs, plan, language, home)
+        half = home / f"{name}.half"
+        half.write_text(text, "utf-8")
+        half.replace(home / name)
+    return home / "index.html"
+
+
+def _page(
+    company: str, profile: companies.Profile, runs: dict[str, list[dict[str, Any]]],
+    plan: dict[str, Any], language: str, home: Path,
+) -> str:  # fmt: skip
+    stamp = read_stamp(company)
+    last = stamp["tables"].get("sales_lines", {}).get("last_day") or max(
+        (t["last_day"] for t in stamp["tables"].values()), default=""
+    )
+    tiles = [_tile(e, runs[e.name], language, home) for e in listing.entries().values()]
+    tiles.sort(key=lambda t: t["lacking"])
+    readers = sorted({r for e in listing.entries().values() for r in e.readers})
+    where = (
+        say("{company}, data to {day}", company=company, day=words.day(last))
+        if last
+        else Text(company)
+    )
+    foot = say(
+        "Made {when}; data state {snapshot}",
+        when=words.day(dt.date.today()),
+        snapshot=stamp["snapshot"] or "-",
+    )
+    other = report.OTHER[language]
+    return report.environment().get_template("gallery.html.j2").render(
+        language=language, title=say("What the data says").in_language(language),
+        css=theme.css(), page_css=report.template_file("page.css"), js=report.template_file("page.js"),
+        where=where.in_language(language), foot=foot.in_language(language),
+        twin="index.html" if other == profile.language else f"index.{other}.html",
+        companies=_others(company), tiles=tiles,
+        plan={
+            "verdict": plan["verdict"].in_language(language),
+            "numbers": [{k: v.in_language(language) for k, v in n.items()} for n in plan["numbers"]],
+        },
+        rooms=[{"id": r, "name": room_name(r).in_language(language)} for r in places.ROOMS if any(t["room"] == r for t in tiles)],
+        readers=[{"id": r, "name": reader_name(r).in_language(language)} for r in readers],
+        say={
+            "other": "中文" if language == "en" else "English",
+            "plan": say("Are we on plan?").in_language(language),
+            "all_rooms": say("All rooms").in_language(language),
+            "all_readers": say("All departments").in_language(language),
+        },
+    )  # fmt: skip
+
+
+def room_name(room: str) -> Text:
+    """Return a room's name for readers."""
+    return {
+        "market": say("Market"), "promotions": say("Promotions"),
+        "customers": say("Customers"), "inventory": say("Inventory"), "budget": say("Budget"),
+    }[room]  # fmt: skip
+
+
+def reader_name(reader: str) -> Text:
+    """Return a department's name for readers."""
+    known = {
+        "purchasing": say("Purchasing"), "warehouse": say("Warehouse"), "finance": say("Finance"),
+        "marketing": say("Marketing"), "service": say("Service"), "management": say("Management"),
+        "strategy": say("Strategy"), "product": say("Product"), "pricing": say("Pricing"),
+        "departments": say("Department heads"),
+    }  # fmt: skip
+    return known.get(reader, Text(reader))
+
+
+def _others(company: str) -> list[dict[str, str]]:
+    """Link the galleries of the other companies."""
+    found = []
+    for path in sorted(places.data().glob("warehouse/*.duckdb")):
+        name = path.stem
+        if name == company:
+            continue
+        page = places.reports() / ("" if name == "demo" else name) / "index.html"
+        if page.is_file():
+            href = (
+                f"{name}/index.html"
+                if company == "demo"
+                else "../index.html"
+                if name == "demo"
+                else f"../{name}/index.html"
+            )
+            found.append({"name": name, "href": href})
+    return found
+
+
+def _tile(
+    entry: listing.Entry, runs: list[dict[str, Any]], language: str, home: Path
+) -> dict[str, Any]:
+    tile: dict[str, Any] = {
+        "room": entry.room, "room_name": room_name(entry.room).in_language(language),
+        "question": entry.question.in_language(language), "readers": " ".join(entry.readers),
+        "href": "", "picture": "", "next": "", "trouble": "", "warn": "", "meta": "",
+        "said": entry.promise.in_language(language), "lacking": False,
+    }  # fmt: skip
+    good = next((r for r in runs if r["exit"] == "ok"), None)
+    latest = runs[0] if runs else None
+    if good:
+        tile |= _answered(good, language, home)
+    if latest and latest["exit"] == "lacking data" and not good:
+        what = Text(**latest["message_both"]).in_language(language)
+        tables = " ".join(latest["data"]["tables"])
+        tile |= {
+            "said": say("Not answered yet: {what}", what=what).in_language(language),
+            "lacking": True,
+        }
+        form = say("Empty form: opslib template {table}", table=tables.split(" ")[0])
+        tile["meta"] = form.in_language(language)
+    elif latest and latest["exit"] not in ("ok", "lacking data", "running"):
+        what = (latest.get("message") or "").split("\n")[0][:160]
+        said = say(
+            "The latest run failed ({exit}, cell {cell}): {what}",
+            exit=say_exit(latest["exit"]),
+            cell=latest.get("cell") or "-",
+            what=what,
+        )
+        tile["trouble"] = said.in_language(language)
+    elif not latest:
+        tile["meta"] = say("not run yet").in_language(language)
+    if good:
+        tile["warn"] = _age(entry, good, language)
+    return tile
+
+
+def _answered(good: dict[str, Any], language: str, home: Path) -> dict[str, Any]:
+    finding = Finding.from_dict(good["finding"])
+    folder = places.reports() / good["folder"]
+    page = folder / f"report.{language}.html"
+    page = page if page.is_file() else folder / "report.html"
+    failed = [c for c in finding.checks if c.passed is False]
+    passed = [c for c in finding.checks if c.passed]
+    first = finding.actions[0] if finding.actions else None
+    next_step = ""
+    if first:
+        worth = (
+            f" ({card.amount(first.value, first.unit).in_language(language)})"
+            if first.value is not None
+            else ""
+        )
+        step = say("{owner}: {what}", owner=first.owner, what=first.what)
+        next_step = step.in_language(language) + worth
+    trust = say(
+        "{passed} of {all} checks passed; as of {day}",
+        passed=str(len(passed)), all=str(len(passed) + len(failed)), day=words.day(good["day"]),
+    )  # fmt: skip
+    return {
+        "href": page.relative_to(home).as_posix() if page.is_relative_to(home) else f"../{good['folder']}/{page.name}",
+        "picture": _picture(folder, language), "said": finding.headline.in_language(language),
+        "next": next_step, "meta": trust.in_language(language),
+    }  # fmt: skip
+
+
+def _picture(folder: Path, language: str) -> str:
+    kept = folder / f"thumb.{language}.svg"
+    if kept.is_file():
+        return kept.read_text("utf-8")
+    found = report.figures(json.loads((folder / "notebook.ipynb").read_text("utf-8")))
+    if not found:
+        return ""
+    picture = stills.svg(
+        report.in_language(found[0], language), width=4.2, height=1.9, small=True
+    )
+    kept.write_text(picture, "utf-8")
+    return picture
+
+
+def _age(entry: listing.Entry, good: dict[str, Any], language: str) -> str:
+    days = (dt.datetime.now() - dt.datetime.fromisoformat(good["started"])).days
+    if days <= 2 * listing.CADENCE_DAYS.get(entry.cadence, 30):
+        return ""
+    said = say(
+        "This answer is {days} days old; it should return {cadence}.",
+        days=str(days),
+        cadence=_cadence(entry.cadence),
+    )
+    return said.in_language(language)
+
+
+def _cadence(word: str) -> Text:
+    return {
+        "daily": say("daily"), "weekly": say("weekly"), "monthly": say("monthly"),
+        "quarterly": say("quarterly"), "yearly": say("yearly"),
+    }.get(word, Text(word))  # fmt: skip
+
+
+def _plan(
+    company: str, profile: companies.Profile, runs: dict[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
+    """Say whether the year's sales are on plan: target, actual, forecast."""
+    facts: dict[str, float] = {}
+    for told in (r for rs in runs.values() for r in rs if r["exit"] == "ok"):
+        for name, value in (told["finding"].get("facts") or {}).items():
+            facts.setdefault(name, value)
+    unknown = say("not known yet")
+    target, actual = _target_and_actual(company)
+    numbers = [
+        {
+            "label": say("Target to date"),
+            "value": words.money(target, profile.currency) if target else unknown,
+            "note": Text(""),
+        },
+        {
+            "label": say("Actual sales"),
+            "value": words.money(actual, profile.currency)
+            if actual is not None
+            else unknown,
+            "note": Text(""),
+        },
+    ]
+    forecast = facts.get("year_end_sales")
+    if forecast:
+        span = words.between(
+            words.money(facts["year_end_sales_low"], profile.currency),
+            words.money(facts["year_end_sales_high"], profile.currency),
+        )
+        numbers.append(
+            {
+                "label": say("Year-end forecast"),
+                "value": words.money(forecast, profile.currency),
+                "note": span,
+            }
+        )
+    else:
+        numbers.append(
+            {"label": say("Year-end forecast"), "value": unknown, "note": Text("")}
+        )
+    if target and actual is not None:
+        gap = actual / target - 1
+        verdict = (
+            say(
+                "On plan: sales of the year so far are {gap} against target.",
+                gap=_signed(gap),
+            )
+            if gap >= -0.02
+            else say(
+                "Behind plan: sales of the year so far are {gap} against target.",
+                gap=_signed(gap),
+            )
+        )
+    else:
+        verdict = say("Are we on plan? Not known yet: no sales target was delivered.")
+    return {"verdict": verdict, "numbers": numbers}
+
+
+def _signed(gap: float) -> Text:
+    written = words.percent(abs(gap), 1)
+    sign = "+" if gap >= 0 else "−"
+    return Text(sign + written.en, sign + written.zh)
+
+
+def _target_and_actual(company: str) -> tuple[float | None, float | None]:
+    """Return target and actual of the year so far, whole months; None where unknown."""
+    with open_store(company) as store:
+        day = store.last_complete_day()
+        goals = store.read("goals", columns=["measure", "month", "target"])
+        monthly = store.read("monthly_sales", columns=["month", "amount"])
+    whole = dt.date(day.year, day.month, 1)
+    start = dt.date(day.year, 1, 1)
+    wanted = goals[(goals["measure"] == "sales")].assign(
+        at=lambda f: f["month"].dt.date
+    )
+    wanted = wanted[(wanted["at"] >= start) & (wanted["at"] < whole)]
+    sold = monthly.assign(at=lambda f: f["month"].dt.date)
+    sold = sold[(sold["at"] >= start) & (sold["at"] < whole)]
+    target = float(wanted["target"].sum()) if len(wanted) else None
+    return target, float(sold["amount"].sum()) if len(sold) else None

@@ -1,0 +1,321 @@
+"""This module owns static reports: an executed notebook as a page without code.
+
+A page is made in each language from one execution: findings, tables, what-if cases
+and the words of charts carry both. The plotting script lies once beside the reports;
+a second form of the page holds still pictures and is small enough to mail.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import json
+import shutil
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import mistune
+
+from opslib import places, words
+from opslib.findings import Finding
+from opslib.show import card, controls, stills, tables, theme
+from opslib.words import Text, catalogue
+
+say = catalogue(__package__ or "opslib.publish")
+OTHER = {"en": "zh", "zh": "en"}
+
+
+def publish(told: dict[str, Any], language: str) -> Path:
+    """Make the pages and downloads of one run and return the main page.
+
+    Args:
+        told: The run's manifest.
+        language: The company's language; its page is `report.html`.
+    """
+    folder = places.reports() / told["folder"]
+    book = json.loads((folder / "notebook.ipynb").read_text("utf-8"))
+    downloads = _write_downloads(folder, book, told)
+    for one in ("en", "zh"):
+        main = one == language
+        names = {
+            "page": "report.html" if main else f"report.{one}.html",
+            "mail": f"mail.{one}.html",
+        }
+        twin = f"report.{OTHER[one]}.html" if main else "report.html"
+        for kind in ("page", "mail"):
+            text = _page(
+                book,
+                told,
+                one,
+                kind=kind,
+                twin=twin,
+                mail=names["mail"],
+                downloads=downloads,
+                main=main,
+            )
+            half = folder / f"{names[kind]}.half"
+            half.write_text(text, "utf-8")
+            half.replace(folder / names[kind])
+    return folder / "report.html"
+
+
+def assets() -> Path:
+    """Put the plotting script beside the reports, once; return it."""
+    import plotly
+
+    source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    place = places.reports() / "assets" / f"plotly-{plotly.__version__}.min.js"
+    if not place.is_file():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        half = place.with_suffix(".half")
+        shutil.copyfile(source, half)
+        half.replace(place)
+    return place
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """Return the page templates; whatever they fill in is escaped."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("opslib.publish"), autoescape=True, trim_blocks=True
+    )
+
+
+def template_file(name: str) -> str:
+    """Return the text of a file beside the templates."""
+    return (resources.files("opslib.publish") / "templates" / name).read_text("utf-8")
+
+
+def figures(book: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the Plotly figures of an executed notebook, in order."""
+    return [
+        o["data"]["application/vnd.plotly.v1+json"]
+        for c in book["cells"]
+        for o in c.get("outputs", [])
+        if "application/vnd.plotly.v1+json" in o.get("data", {})
+    ]
+
+
+def in_language(figure: dict[str, Any], language: str) -> dict[str, Any]:
+    """Return a figure with its words in a language."""
+    twins = (figure.get("layout", {}).get("meta") or {}).get("opslib_words", {})
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, str):
+            return twins[value][language] if value in twins else value
+        if isinstance(value, dict):
+            return {k: v if k == "template" else walk(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [walk(v) for v in value]
+        return value
+
+    return walk({k: v for k, v in figure.items() if k in ("data", "layout")})
+
+
+def _page(
+    book: dict[str, Any], told: dict[str, Any], language: str, *, kind: str, twin: str,
+    mail: str, downloads: dict[str, list[str]], main: bool,
+) -> str:  # fmt: skip
+    depth = len(Path(told["folder"]).parts)
+    up = "../" * depth
+    parts = list(_parts(book, language, still=kind == "mail", downloads=downloads))
+    where = say(
+        "{company}, as of {day}", company=told["company"], day=words.day(told["day"])
+    )
+    foot = say(
+        "Run {key}, data {snapshot}, opslib {version}; as of {day}",
+        key=told["key"], snapshot=told["data"]["snapshot"] or "-",
+        version=told["versions"]["opslib"], day=words.day(told["day"]),
+    )  # fmt: skip
+    index = "index.html" if main else f"index.{language}.html"
+    company = "" if told["company"] == "demo" else f"{told['company']}/"
+    return environment().get_template("report.html.j2").render(
+        language=language, title=_title(book, language), css=theme.css(),
+        page_css=template_file("page.css"), js="" if kind == "mail" else template_file("page.js"),
+        parts=parts, where=where.in_language(language), foot=foot.in_language(language),
+        home=f"{up}{company}{index}" if kind == "page" else "", twin=twin if kind == "page" else "",
+        mail=mail if kind == "page" else "",
+        plotly=f"{up}assets/{assets().name}" if kind == "page" and figures(book) else "",
+        say={
+            "gallery": say("All answers").in_language(language),
+            "other": "中文" if language == "en" else "English",
+            "mail": say("One-file form to send").in_language(language),
+        },
+    )  # fmt: skip
+
+
+def _title(book: dict[str, Any], language: str) -> str:
+    first = _prose(book["cells"][0], language).splitlines()[0]
+    return first.lstrip("# ").strip()
+
+
+def _prose(cell: dict[str, Any], language: str) -> str:
+    source = (
+        cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
+    )
+    return cell["metadata"].get("zh", source) if language == "zh" else source
+
+
+def _parts(
+    book: dict[str, Any], language: str, *, still: bool, downloads: dict[str, list[str]]
+) -> Any:
+    finding: Finding | None = None
+    number = 0
+    markdown = mistune.create_markdown(escape=True)
+    for cell in book["cells"]:
+        tags = cell["metadata"].get("tags", [])
+        if "lab-only" in tags:
+            continue
+        if cell["cell_type"] == "markdown":
+            yield markdown(_prose(cell, language))
+            continue
+        for output in cell.get("outputs", []):
+            hung = output.get("metadata", {}).get("opslib", {})
+            if hung.get("kind") == "finding":
+                finding = Finding.from_dict(hung["data"])
+            if "application/vnd.plotly.v1+json" in output.get("data", {}):
+                number += 1
+                figure = output["data"]["application/vnd.plotly.v1+json"]
+                yield _figure(
+                    in_language(figure, language), f"figure-{number}", still=still
+                )
+            else:
+                yield _output(
+                    output, hung, finding, language, {} if still else downloads
+                )
+
+
+def _output(
+    output: dict[str, Any], hung: dict[str, Any], finding: Finding | None, language: str,
+    downloads: dict[str, list[str]],
+) -> str:  # fmt: skip
+    kind, data = hung.get("kind"), hung.get("data")
+    if kind == "table":
+        return tables.render(data, language) + _links(
+            downloads.get(data["name"], []), language
+        )
+    if kind == "what_if":
+        return controls.cases_html(data, language)
+    if finding is not None and kind in ("finding", "checks", "actions"):
+        make = {
+            "finding": card.html,
+            "checks": card.checks_html,
+            "actions": card.actions_html,
+        }
+        return make[kind](finding, language)
+    return ""
+
+
+def _figure(figure: dict[str, Any], name: str, *, still: bool) -> str:
+    picture = stills.svg(figure)
+    title = figure["layout"].get("title", {}).get("text", "")
+    label = card.escape(title)
+    if still:
+        return f'<figure class="figure" role="img" aria-label="{label}">{_captioned(label)}{picture}</figure>'
+    told = json.dumps(figure).replace("</", "<\\/")
+    return (
+        f'<div class="figure" role="img" aria-label="{label}" data-figure="{name}">{picture}</div>'
+        f'<script type="application/json" id="{name}">{told}</script>'
+    )
+
+
+def _captioned(label: str) -> str:
+    return f"<figcaption><b>{label}</b></figcaption>"
+
+
+def _links(files: list[str], language: str) -> str:
+    if not files:
+        return ""
+    word = say("Download").in_language(language)
+    mine = [f for f in files if (".zh." in f) == (language == "zh")]
+    links = "".join(
+        f'<a href="{card.escape(f)}" download>{word} {Path(f).suffix[1:].upper()}</a>'
+        for f in mine
+    )
+    return f'<p class="files">{links}</p>'
+
+
+def _write_downloads(
+    folder: Path, book: dict[str, Any], told: dict[str, Any]
+) -> dict[str, list[str]]:
+    """Write every table as CSV and Excel in both languages; formulas stay text."""
+    found: dict[str, list[str]] = {}
+    for cell in book["cells"]:
+        for output in cell.get("outputs", []):
+            hung = output.get("metadata", {}).get("opslib", {})
+            if hung.get("kind") == "table" and hung["data"]["rows"]:
+                data = hung["data"]
+                found[data["name"]] = [
+                    f
+                    for language in ("en", "zh")
+                    for f in _table_files(folder, data, told, language)
+                ]
+    return found
+
+
+def _table_files(
+    folder: Path, data: dict[str, Any], told: dict[str, Any], language: str
+) -> list[str]:
+    import xlsxwriter
+
+    heads = [words.text(h["label"]).in_language(language) for h in data["headings"]]
+    rows = [[_value(v, language) for v in row] for row in data["rows"]]
+    stem = data["name"] if language == "en" else f"{data['name']}.zh"
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow([*heads, say("Run").in_language(language)])
+    writer.writerows([*(_harmless(v) for v in row), told["key"]] for row in rows)
+    (folder / f"{stem}.csv").write_text(text.getvalue(), "utf-8-sig")
+    book = xlsxwriter.Workbook(
+        str(folder / f"{stem}.xlsx"),
+        {"strings_to_formulas": False, "strings_to_urls": False},
+    )
+    bold = book.add_format({"bold": True, "bottom": 1})
+    forms = [book.add_format({"num_format": _excel_form(h)}) for h in data["headings"]]
+    sheet = book.add_worksheet(data["name"][:31])
+    sheet.write_row(0, 0, heads, bold)
+    for r, row in enumerate(rows, 1):
+        for c, value in enumerate(row):
+            if isinstance(value, str):
+                sheet.write_string(r, c, value)
+            elif value is not None:
+                sheet.write(r, c, value, forms[c])
+    sheet.write_string(
+        len(rows) + 2, 0, f"{say('Run').in_language(language)} {told['key']}"
+    )
+    sheet.freeze_panes(1, 0)
+    sheet.set_column(0, len(heads) - 1, 16)
+    book.close()
+    return [f"{stem}.csv", f"{stem}.xlsx"]
+
+
+def _value(value: Any, language: str) -> Any:
+    return words.text(value).in_language(language) if isinstance(value, dict) else value
+
+
+def _harmless(value: Any) -> Any:
+    """Keep a spreadsheet from reading text as a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" else value
+
+
+def _excel_form(told: dict[str, Any]) -> str:
+    digits = told["digits"]
+    if told["kind"] == "percent":
+        return "0%" if not digits else f"0.{'0' * digits}%"
+    if told["kind"] in ("number", "money"):
+        return (
+            "#,##0"
+            if digits == 0
+            else "#,##0.00"
+            if told["kind"] == "money"
+            else "General"
+        )
+    return "General"
+
+
+def words_of(told: dict[str, str], language: str) -> str:
+    """Return a stored pair in a language."""
+    return Text(**told).in_language(language)

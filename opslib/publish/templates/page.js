@@ -1,0 +1,27 @@
+document.querySelectorAll("table.ops-table").forEach(function(table){
+  table.querySelectorAll("th").forEach(function(head,at){
+    head.dataset.sort="";head.tabIndex=0;
+    function sort(){
+      var down=head.dataset.sort!=="up";head.dataset.sort=down?"up":"down";
+      var rows=Array.from(table.tBodies[0].rows);
+      rows.sort(function(a,b){
+        var x=a.cells[at].dataset.v,y=b.cells[at].dataset.v,p=parseFloat(x),q=parseFloat(y);
+        var d=!isNaN(p)&&!isNaN(q)&&String(p).length>=Math.min(3,x.length)?p-q:String(x).localeCompare(String(y));
+        return down?d:-d;});
+      rows.forEach(function(r){table.tBodies[0].appendChild(r);});}
+    head.addEventListener("click",sort);
+    head.addEventListener("keydown",function(e){if(e.key==="Enter")sort();});});});
+document.querySelectorAll("[data-figure]").forEach(function(place){
+  if(!window.Plotly)return;
+  var told=JSON.parse(document.getElementById(place.dataset.figure).textContent);
+  var still=place.querySelector("svg");if(still)still.remove();
+  if(window.innerWidth<560&&told.layout.margin===undefined)told.layout.margin={l:44,r:8,t:64,b:84};
+  Plotly.newPlot(place,told.data,told.layout,{responsive:true,displayModeBar:false});});
+document.querySelectorAll(".filters button").forEach(function(button){
+  button.addEventListener("click",function(){
+    button.parentNode.querySelectorAll("button").forEach(function(b){b.setAttribute("aria-pressed",b===button);});
+    var want={};document.querySelectorAll(".filters").forEach(function(f){
+      var on=f.querySelector("[aria-pressed=true]");want[f.dataset.by]=on?on.dataset.value:"";});
+    document.querySelectorAll(".tile").forEach(function(t){
+      var ok=(!want.room||t.dataset.room===want.room)&&(!want.reader||(" "+t.dataset.readers+" ").indexOf(" "+want.reader+" ")>=0);
+      t.style.display=ok?"":"none";});});});

@@ -1,0 +1,95 @@
+"""This module owns the manifest: the truth about a run, written outside the notebook.
+
+A run works in a folder whose name ends in `.running`; it gets its name only with a
+closing manifest in it. A `.running` folder whose process is gone is a lost run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from opslib import places
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE = "manifest.json"
+GOOD = ("ok", "reused")
+RUNNING = ".running"
+
+
+def begin(folder: Path, told: dict[str, Any]) -> Path:
+    """Make the working folder of a run and return it."""
+    working = folder.with_name(folder.name + RUNNING)
+    shutil.rmtree(working, ignore_errors=True)
+    working.mkdir(parents=True)
+    write(working, {**told, "exit": "running", "pid": os.getpid()})
+    return working
+
+
+def write(folder: Path, told: dict[str, Any]) -> None:
+    """Write a manifest whole or not at all."""
+    half = folder / f"{FILE}.half"
+    half.write_text(json.dumps(told, ensure_ascii=False, indent=1), "utf-8")
+    half.replace(folder / FILE)
+
+
+def close(working: Path, told: dict[str, Any]) -> Path:
+    """Write the closing manifest and give the folder its name; return it.
+
+    A failed run stands beside the last good one and never takes its place.
+    """
+    write(working, told)
+    name = working.name.removesuffix(RUNNING)
+    final = working.with_name(name if told["exit"] == "ok" else f"{name}_failed")
+    old = final.with_name(final.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        final.rename(old)
+    working.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
+    if told["exit"] == "ok":
+        shutil.rmtree(final.with_name(f"{name}_failed"), ignore_errors=True)
+    return final
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """Return a folder's manifest, or None where there is none that can be read.
+
+    A run that never closed and whose process is gone reads as `lost`.
+    """
+    try:
+        told = json.loads((folder / FILE).read_text("utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return None
+    if told["exit"] == "running" and not _alive(told.get("pid", 0)):
+        told["exit"] = "lost"
+    return {**told, "folder": str(folder.relative_to(places.reports()))}
+
+
+def of_notebook(company: str, name: str) -> list[dict[str, Any]]:
+    """Return the manifests of a notebook, newest first."""
+    home = places.reports(company) / name
+    found = [m for p in sorted(home.glob("*")) if p.is_dir() and (m := read(p))]
+    return sorted(found, key=lambda m: m.get("started", ""), reverse=True)
+
+
+def finding_of(book: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the finding that hangs on an output of an executed notebook."""
+    for cell in book["cells"]:
+        for output in cell.get("outputs", []):
+            hung = output.get("metadata", {}).get("opslib", {})
+            if hung.get("kind") == "finding":
+                return hung["data"]
+    return None
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, PermissionError, OverflowError):
+        return False
+    return pid > 0

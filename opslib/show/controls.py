@@ -1,0 +1,186 @@
+"""This module owns what-if controls: sliders where a kernel lives, a table where not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from opslib import words
+from opslib.findings import Table
+from opslib.show import stills, tables
+from opslib.show.card import escape
+from opslib.words import Text, catalogue
+
+say = catalogue(__package__ or "opslib.show")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slider:
+    """One thing the reader may turn.
+
+    Attributes:
+        name: Argument of the computation.
+        label: What the reader sees.
+        low: Smallest value.
+        high: Largest value.
+        step: Step.
+        value: Where it stands at first.
+        kind: `number`, `percent` or `money`.
+        unit: Currency or unit.
+    """
+
+    name: str
+    label: Text
+    low: float
+    high: float
+    step: float
+    value: float
+    kind: str = "number"
+    unit: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What follows from the sliders.
+
+    Attributes:
+        headline: One sentence with the numbers.
+        table: Rows, or None.
+        figure: A Plotly figure, or None.
+    """
+
+    headline: Text
+    table: Table | None = None
+    figure: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhatIf:
+    """Sliders, what they compute from stored draws, and cases for the report.
+
+    Attributes:
+        sliders: What may be turned.
+        compute: Named values to an outcome; instant, no warehouse.
+        cases: Values for which the report shows the outcome.
+    """
+
+    sliders: list[Slider]
+    compute: Callable[..., Outcome]
+    cases: list[dict[str, float]] = field(default_factory=list)
+
+
+def clamp(slider: Slider, value: object) -> float:
+    """Return a slider's value, or the nearest allowed; what is no number is refused.
+
+    Raises:
+        ValueError: The value is no number.
+    """
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = float("nan")
+    if number != number:
+        msg = f"{slider.name} is {value!r}; it must be a number"
+        raise ValueError(msg)
+    return min(max(number, slider.low), slider.high)
+
+
+def cases(what_if: WhatIf) -> dict[str, Any]:
+    """Return the report's form: each case's values and headline, in both languages."""
+    rows = []
+    for case in what_if.cases:
+        told = {s.name: clamp(s, case.get(s.name, s.value)) for s in what_if.sliders}
+        outcome = what_if.compute(**told)
+        rows.append(
+            {
+                "values": [
+                    _written(s, told[s.name]).to_dict() for s in what_if.sliders
+                ],
+                "headline": outcome.headline.to_dict(),
+            }
+        )
+    return {"labels": [s.label.to_dict() for s in what_if.sliders], "rows": rows}
+
+
+def cases_html(told: dict[str, Any], language: str = "en") -> str:
+    """Return the cases as an HTML table."""
+    result = say("Result").in_language(language)
+    heads = "".join(
+        f"<th>{escape(words.text(h).in_language(language))}</th>"
+        for h in told["labels"]
+    )
+    rows = "".join(
+        "<tr>"
+        + "".join(
+            f"<td>{escape(words.text(v).in_language(language))}</td>"
+            for v in r["values"]
+        )
+        + f"<td>{escape(words.text(r['headline']).in_language(language))}</td></tr>"
+        for r in told["rows"]
+    )
+    return (
+        '<div class="ops ops-table-box"><table class="ops-table">'
+        f"<thead><tr>{heads}<th>{escape(result)}</th></tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def bundle(
+    what_if: WhatIf, language: str | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the output of a what-if and its metadata: live widget and HTML table."""
+    told = cases(what_if)
+    language = language or words.spoken_language()
+    shown = {"text/html": cases_html(told, language), "text/plain": "what-if"}
+    widget = live(what_if)
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    shown["application/vnd.jupyter.widget-view+json"] = view
+    return shown, {"opslib": {"kind": "what_if", "data": told}}
+
+
+def live(what_if: WhatIf) -> Any:
+    """Return the widget: sliders and, below, the outcome of where they stand."""
+    import ipywidgets as widgets
+
+    turned = {
+        s.name: widgets.FloatSlider(
+            value=s.value, min=s.low, max=s.high, step=s.step, description=str(s.label),
+            readout_format=".0%" if s.kind == "percent" else ",.0f" if s.step >= 1 else ".2f",
+            continuous_update=False, style={"description_width": "initial"},
+            layout=widgets.Layout(width="min(100%, 560px)"),
+        )
+        for s in what_if.sliders
+    }  # fmt: skip
+    place = widgets.HTML()
+
+    def show(_: object = None) -> None:
+        try:
+            values = {s.name: clamp(s, turned[s.name].value) for s in what_if.sliders}
+            place.value = _outcome_html(what_if.compute(**values))
+        except Exception:  # the browser must never see a traceback
+            sorry = say("This setting cannot be worked out; choose another.")
+            place.value = f'<p class="ops">{escape(sorry)}</p>'
+
+    for control in turned.values():
+        control.observe(show, names="value")
+    show()
+    return widgets.VBox([*turned.values(), place])
+
+
+def _outcome_html(outcome: Outcome) -> str:
+    parts = [f'<p class="ops ops-headline">{escape(outcome.headline)}</p>']
+    if outcome.figure is not None:
+        parts.append(
+            f'<div class="ops">{stills.svg(outcome.figure.to_plotly_json())}</div>'
+        )
+    if outcome.table is not None:
+        parts.append(tables.html(outcome.table, words.spoken_language()))
+    return "".join(parts)
+
+
+def _written(slider: Slider, value: float) -> Text:
+    if slider.kind == "percent":
+        return words.percent(value, 1 if slider.step < 0.01 else 0)
+    if slider.kind == "money":
+        return words.money(value, slider.unit or "CNY")
+    return words.number(value)

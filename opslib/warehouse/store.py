@@ -1,0 +1,177 @@
+"""This module owns reading a warehouse: one day's knowledge, and nothing later.
+
+A reader sees a table as it was known on a day: later rows are hidden, values that
+became known later are blank, and a corrected row reads as it did then.
+Marts are views over exactly these tables, so they cannot look ahead either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from opslib import places
+from opslib.errors import MissingDataError
+from opslib.warehouse import tables
+from opslib.words import catalogue
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+say = catalogue(__package__ or "opslib.warehouse")
+FAR = dt.date(9999, 12, 31)
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open warehouse, read-only.
+
+    Attributes:
+        company: Whose warehouse it is.
+        connection: The connection to its file.
+    """
+
+    company: str
+    connection: duckdb.DuckDBPyConnection
+
+    def read(
+        self,
+        name: str,
+        *,
+        as_of: dt.date | None = None,
+        columns: list[str] | None = None,
+    ) -> pd.DataFrame:
+        """Return a table or mart as it was known on a day.
+
+        Args:
+            name: A table or a mart.
+            as_of: The day; None for everything that is known now.
+            columns: Columns wanted, or all.
+
+        Raises:
+            MissingDataError: There is no such table, mart or column.
+        """
+        views = tables.all_views()
+        reads = views[name].reads if name in views else (tables.table(name).name,)
+        known = views[name].columns if name in views else _stored(name)
+        for wanted in columns or []:
+            if wanted not in known:
+                raise MissingDataError(
+                    say(
+                        "{name} has no column {wanted}; it has {columns}",
+                        name=name,
+                        wanted=repr(wanted),
+                        columns=", ".join(known),
+                    )
+                )
+        for one in reads:
+            self.connection.execute(_as_known(one, as_of or FAR))
+        chosen = ", ".join(f'"{c}"' for c in columns or known)
+        source = f"({views[name].sql})" if name in views else f'"{name}"'
+        frame = self.connection.execute(f"SELECT {chosen} FROM {source} AS t").df()
+        return _typed(frame)
+
+    def rows(self, name: str) -> int:
+        """Return how many rows a table holds."""
+        found = self.connection.execute(f"SELECT count(*) FROM house.{name}").fetchone()
+        return int(found[0]) if found else 0
+
+    def last_complete_day(self) -> dt.date:
+        """Return the last day of sales, or of any table where no sale was delivered."""
+        stamp = read_stamp(self.company)
+        days = {n: t["last_day"] for n, t in stamp["tables"].items() if t["last_day"]}
+        last = days.get("sales_lines") or max(days.values(), default="")
+        if not last:
+            raise MissingDataError(
+                say(
+                    "the warehouse of {company} holds no dated row; "
+                    "load a delivery with opslib load",
+                    company=self.company,
+                )
+            )
+        return dt.date.fromisoformat(last)
+
+    def query(self, sql: str) -> pd.DataFrame:
+        """Return what a query over the stored tables gives (for checks, not pages)."""
+        self.connection.execute("USE house")
+        try:
+            return self.connection.execute(sql).df()
+        finally:
+            self.connection.execute("USE memory")
+
+
+@contextlib.contextmanager
+def open_store(company: str) -> Iterator[Store]:
+    """Open a company's warehouse to read; a load going on does not disturb it.
+
+    Raises:
+        MissingDataError: The company has no warehouse.
+    """
+    path = places.warehouse(company)
+    if not path.is_file():
+        raise MissingDataError(
+            say(
+                "{company} has no warehouse; make it with {command}",
+                company=company,
+                command="opslib demo" if company == "demo" else "opslib start FILE",
+            )
+        )
+    connection = duckdb.connect(config={"threads": 2, "memory_limit": "4GB"})
+    try:
+        file = str(path).replace("'", "''")
+        connection.execute(f"ATTACH '{file}' AS house (READ_ONLY)")
+        yield Store(company, connection)
+    finally:
+        connection.close()
+
+
+def read_stamp(company: str) -> dict[str, Any]:
+    """Return what a warehouse holds without opening it.
+
+    Returns:
+        `snapshot` (an id of this state) and for each table `rows`, `last_day`,
+        `first_day` and `content` (an id of what was loaded).
+    """
+    path = places.warehouse(company).with_suffix(".json")
+    if not path.is_file():
+        return {"snapshot": "", "tables": {}}
+    return json.loads(path.read_text("utf-8"))
+
+
+def _stored(name: str) -> dict[str, Any]:
+    return {c.name: c.label for c in tables.table(name).stored}
+
+
+def _as_known(name: str, day: dt.date) -> str:
+    """Return SQL for a view in memory: the table as it was known on a day."""
+    table, at = tables.table(name), f"DATE '{day.isoformat()}'"
+    chosen = ", ".join(_known_column(c, at) for c in table.stored)
+    when = f' AND "{table.day}" <= {at}' if table.day else ""
+    return f"""
+        CREATE OR REPLACE VIEW {name} AS
+        SELECT {chosen} FROM house.{name}
+        WHERE (_known IS NULL OR _known <= {at}){when}
+        UNION ALL
+        SELECT {chosen} FROM house._history_{name}
+        WHERE (_known IS NULL OR _known <= {at}) AND _until > {at}{when}
+    """
+
+
+def _known_column(column: tables.Column, at: str) -> str:
+    if not column.known:
+        return f'"{column.name}"'
+    return f'CASE WHEN "{column.known}" <= {at} THEN "{column.name}" END AS "{column.name}"'
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give days their pandas type also where every value is missing."""
+    import pandas as pd
+
+    days = [c for c in frame if str(frame[c].dtype).startswith("datetime64")]
+    return frame.assign(**{c: pd.to_datetime(frame[c]).astype("M8[ns]") for c in days})
