@@ -109,7 +109,8 @@ def _arrays(told: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         at = int(np.flatnonzero(wrong)[0])
         msg = (
             f"row {at} has frequency {x[at]:g}, recency {last[at]:g}, "
-            f"rounds {n[at]:g}; frequency <= recency <= rounds is needed. Count the rounds again."
+            f"rounds {n[at]:g}; frequency <= recency <= rounds is needed. "
+            "Count the rounds again."
         )
         raise ValueError(msg)
     return x, last, n
