@@ -10,7 +10,16 @@ from opslib.customers.buying import (
     log_likelihood,
 )
 from opslib.customers.history import histories, later, migration, scores, stages
+from opslib.customers.lifetime import (
+    Audit,
+    Lifetime,
+    audit,
+    choose_model,
+    ranking,
+    value_customers,
+)
 from opslib.customers.rounds import Rounds, expected_rounds, fit_rounds, round_chance
+from opslib.customers.season import Season, learn_season, weeks_ahead
 from opslib.customers.spending import (
     Spending,
     amount_draws,
@@ -19,11 +28,16 @@ from opslib.customers.spending import (
 )
 
 __all__ = [
+    "Audit",
     "Buying",
+    "Lifetime",
     "Rounds",
+    "Season",
     "Spending",
     "active_chance",
     "amount_draws",
+    "audit",
+    "choose_model",
     "draws",
     "expected",
     "expected_amount",
@@ -34,9 +48,13 @@ __all__ = [
     "fit_spending",
     "histories",
     "later",
+    "learn_season",
     "log_likelihood",
     "migration",
+    "ranking",
     "round_chance",
     "scores",
     "stages",
+    "value_customers",
+    "weeks_ahead",
 ]

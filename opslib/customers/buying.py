@@ -134,8 +134,8 @@ def active_chance(model: Buying, told: pd.DataFrame) -> np.ndarray:
 def expected(model: Buying, told: pd.DataFrame, *, ahead: float) -> np.ndarray:
     """Return expected purchases of each known customer in the weeks ahead.
 
-    Exact for random timing; with regular timing the rate after a purchase is taken
-    as that of the long run.
+    With regular timing a customer who has waited is nearer to the next purchase; the
+    sum over the number of purchases counts that exactly.
 
     Args:
         model: What `fit` returned.
@@ -151,7 +151,14 @@ def expected(model: Buying, told: pd.DataFrame, *, ahead: float) -> np.ndarray:
         stay = _over(p["s"] - 1, left)
         return alive * (p["r"] + x) * (p["beta"] + age) / (alpha + age) * stay
     b = p["b"] + x + (1 if model.kind == "mbgnbd" else 0)
-    return alive * _until_dropout(p["r"] + k * x, alpha + age, p["a"], b, ahead / k)
+    scales = np.broadcast_to(alpha + age, len(x))
+    if k == 1:
+        return alive * _until_dropout(p["r"] + x, scales, p["a"], b, ahead)
+    total = np.zeros(len(x))
+    for j, weight in enumerate(_phases(model, told)):
+        rate = (p["r"] + k * x + j, scales)
+        total += weight * _counted(rate, (p["a"], b), np.full(len(x), ahead), k, j)
+    return alive * total
 
 
 def expected_of_new(model: Buying, *, ahead: float | np.ndarray) -> np.ndarray:
@@ -161,7 +168,7 @@ def expected_of_new(model: Buying, *, ahead: float | np.ndarray) -> np.ndarray:
         >>> cdnow = Buying(kind="bgnbd", log_likelihood=0, customers=1, params={
         ...     "r": .243, "alpha": 4.414, "a": .793, "b": 2.426}, degenerate=False)
         >>> expected_of_new(cdnow, ahead=78.0).round(3).tolist()
-        [1.858]
+        [1.861]
     """
     ahead = np.atleast_1d(np.asarray(ahead, dtype=float))
     p, k = model.params, model.regularity
@@ -170,7 +177,11 @@ def expected_of_new(model: Buying, *, ahead: float | np.ndarray) -> np.ndarray:
         return p["r"] * p["beta"] / p["alpha"] * _over(p["s"] - 1, left)
     alive = p["b"] / (p["a"] + p["b"]) if model.kind == "mbgnbd" else 1.0
     b = p["b"] + (1 if model.kind == "mbgnbd" else 0)
-    return alive * _until_dropout(p["r"], p["alpha"], p["a"], b, ahead / k)
+    if k == 1:
+        return alive * _until_dropout(p["r"], p["alpha"], p["a"], b, ahead)
+    same = np.ones(len(ahead))
+    rate = (p["r"] * same, p["alpha"] * same)
+    return alive * _counted(rate, (p["a"], b * same), ahead, k, 0)
 
 
 def draws(
@@ -186,8 +197,12 @@ def draws(
     alpha, p, k = scale(model, told), model.params, model.regularity
     shape = (len(x), count)
     alive = random.random(shape) < active_chance(model, told)[:, None]
-    rate = random.gamma((p["r"] + k * x)[:, None], 1.0, shape)
-    rate /= np.broadcast_to(alpha + age, len(x))[:, None] * k
+    phase = np.zeros(shape)
+    if k > 1:
+        ends = np.cumsum(_phases(model, told), axis=0)
+        phase = (random.random(shape)[None] > ends[:, :, None]).sum(axis=0)
+    rate = random.gamma((p["r"] + k * x)[:, None] + phase, 1.0, shape)
+    rate /= np.broadcast_to(alpha + age, len(x))[:, None]
     if model.kind == "paretonbd":
         risk = random.gamma(p["s"], 1.0, shape) / (p["beta"] + age)[:, None]
         life = random.exponential(1.0, shape) / np.maximum(risk, 1e-12)
@@ -195,7 +210,8 @@ def draws(
     b = p["b"] + x + (1 if model.kind == "mbgnbd" else 0)
     leave = random.beta(p["a"], np.broadcast_to(b[:, None], shape))
     most = random.geometric(np.clip(leave, 1e-9, 1.0))
-    return np.where(alive, np.minimum(random.poisson(rate * ahead), most), 0)
+    bought = (random.poisson(rate * ahead) + phase) // k
+    return np.where(alive, np.minimum(bought, most), 0).astype(int)
 
 
 def scale(model: Buying, told: pd.DataFrame) -> np.ndarray:
@@ -313,7 +329,8 @@ def _pareto_parts(
     near = special.hyp2f1(power, second, power + 1, (most - least) / (most + recency))
     far = special.hyp2f1(power, second, power + 1, (most - least) / (most + age))
     shrink = np.exp(power * np.log((most + recency) / (most + age)))
-    inside = np.maximum(near - far * shrink, 1e-300)
+    with np.errstate(invalid="ignore"):
+        inside = np.maximum(near - far * shrink, 1e-300)
     gone = top + np.log(s / power) - power * np.log(most + recency) + np.log(inside)
     return alive, gone
 
@@ -323,6 +340,42 @@ def _over(power: float, left: np.ndarray) -> np.ndarray:
     if abs(power) < 1e-9:
         return -np.log(left)
     return -np.expm1(power * np.log(left)) / power
+
+
+def _phases(model: Buying, told: pd.DataFrame) -> np.ndarray:
+    """Return the chance of each part of a gap already waited: part, customer."""
+    x, recency, age, _ = _arrays(told)
+    k, scales = model.regularity, scale(model, told) + age
+    steps = np.arange(k)[:, None]
+    waited = steps * np.log(np.maximum(age - recency, 1e-12) / scales)
+    log_weight = special.gammaln(model.params["r"] + k * x + steps) + waited
+    log_weight = log_weight - special.gammaln(steps + 1)
+    return special.softmax(log_weight, axis=0)
+
+
+def _counted(
+    rate: tuple[np.ndarray, np.ndarray],
+    leave: tuple[float, np.ndarray],
+    ahead: np.ndarray,
+    k: int,
+    phase: int,
+) -> np.ndarray:
+    """Return expected purchases of one who is alive, summed over their number.
+
+    The n-th happens when k n - phase parts of gaps pass in time and none of the
+    earlier purchases was the last.
+    """
+    (shape, alpha), (a, b) = rate, leave
+    z, total = ahead / (alpha + ahead), np.zeros(len(shape))
+    rows, n = np.arange(len(shape)), 0
+    while rows.size and n < 2000:
+        n += 1
+        happens = special.betainc(k * n - phase, shape[rows], z[rows])
+        stays = special.betaln(a, b[rows] + n - 1) - special.betaln(a, b[rows])
+        term = happens * np.exp(stays)
+        total[rows] += term
+        rows = rows[term > 1e-7]
+    return total
 
 
 def _until_dropout(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 STAGES = ("new", "active", "slowing", "asleep", "lost", "returned")
 WEEK_DAYS = 7.0
+BEFORE_DAYS = 45
 
 
 def histories(
@@ -37,7 +38,9 @@ def histories(
         One row for each customer: customer, first and last (days), frequency (repeat
         purchases), recency (weeks from first to last), age (weeks from first to
         `until`), value (mean amount of repeat purchases, 0 without one), mean_amount,
-        total, log_gaps (sum of the logs of the weeks between purchases).
+        total, log_gaps (sum of the logs of the weeks between purchases), log_amount
+        (log of the mean amount), known_before (1 where the first purchase lies in the
+        first 45 days of the data, so that an earlier one may be missing).
 
     Raises:
         ValueError: A column is missing or no purchase lies before the day.
@@ -74,8 +77,12 @@ def histories(
     told["recency"] = told["ended"] - told["begun"]
     told["age"] = now - told["begun"]
     told["value"] = told["repeat"] / told["frequency"].clip(lower=1)
+    told["log_amount"] = np.log(told["mean_amount"].clip(lower=0.01))
+    early = seen["day"].min() + pd.Timedelta(days=BEFORE_DAYS)
+    told["known_before"] = (told["first"] < early).astype(float)
     kept = ["customer", "first", "last", "frequency", "recency", "age", "value"]
-    return told[[*kept, "mean_amount", "total", "log_gaps"]]
+    more = ["mean_amount", "total", "log_gaps", "log_amount", "known_before"]
+    return told[[*kept, *more]]
 
 
 def weeks(

@@ -62,14 +62,24 @@ def test_a_planted_covariate_is_found():
     assert model.covariates["rich"] == pytest.approx(0.5, abs=0.08)
 
 
-@pytest.mark.parametrize("kind", buying.KINDS)
-def test_expected_purchases_are_the_mean_of_the_draws(kind):
-    told = _shop(400)
-    model = customers.fit(told, kind=kind)
+@pytest.mark.parametrize(
+    ("kind", "regularity"), [*((k, 1) for k in buying.KINDS), ("mbgnbd", 2)]
+)
+def test_expected_purchases_are_the_mean_of_the_draws(kind, regularity):
+    told = _shop(400, regularity=regularity)
+    model = customers.fit(told, kind=kind, regularity=regularity)
     drawn = customers.draws(model, told, ahead=26, count=2000).mean(axis=1)
     exact = customers.expected(model, told, ahead=26)
     assert drawn.sum() == pytest.approx(exact.sum(), rel=0.02)
     assert np.corrcoef(drawn, exact)[0, 1] > 0.99
+
+
+def test_counting_purchases_equals_the_closed_form_where_timing_is_random():
+    shape, alpha, b = np.array([1.5, 4.0]), np.array([9.0, 30.0]), np.array([2.0, 5.0])
+    ahead = np.array([26.0, 52.0])
+    counted = buying._counted((shape, alpha), (0.8, b), ahead, 1, 0)
+    closed = buying._until_dropout(shape, alpha, 0.8, b, ahead)
+    assert counted == pytest.approx(closed, rel=1e-5)
 
 
 def test_the_chance_to_be_active_comes_true():
