@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
+from opslib.runs import kernels
 from opslib.words import catalogue
 
 say = catalogue(__package__ or "opslib.runs")
@@ -30,6 +32,11 @@ class Manager(AsyncKernelManager):
     @default("transport")
     def _transport_default(self) -> str:
         return "ipc"
+
+    @default("ip")
+    def _ip_default(self) -> str:
+        """Give every kernel sockets of its own; Jupyter's default name is shared."""
+        return str(kernels.private_folder() / f"k-{uuid.uuid4().hex[:12]}")
 
 
 class Client(PapermillNotebookClient):

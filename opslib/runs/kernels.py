@@ -132,12 +132,21 @@ def _socket() -> Path:
     """Return the parent's socket: one for each user, source, versions and home."""
     from opslib.runs.keys import source_hash
 
+    words = f"{places.root()}{sys.prefix}"
+    return private_folder() / f"{source_hash()}-{abs(hash_text(words)):x}"[:40]
+
+
+def private_folder() -> Path:
+    """Return this user's folder for sockets, which nobody else may read.
+
+    Raises:
+        OSError: Somebody else made the folder, or others may read it.
+    """
     home = Path(tempfile.gettempdir()) / f"opslib-{os.getuid()}"
     home.mkdir(mode=0o700, exist_ok=True)
     if home.stat().st_uid != os.getuid() or home.stat().st_mode & 0o077:
         raise OSError(f"{home} is not private to this user; remove it")
-    words = f"{places.root()}{sys.prefix}"
-    return home / f"{source_hash()}-{abs(hash_text(words)):x}"[:40]
+    return home
 
 
 def hash_text(words: str) -> int:
