@@ -3,6 +3,8 @@
 Demand has a planted mean for each item, place and day; stock follows from the
 company's own ordering policy; a sale happens only where stock lies on the shelf. So
 sales, stock, returns and purchase orders tie together, and stock-outs hide demand.
+
+Long because one day's life passes through every part of trade.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""This module owns the inventory room's findings and tables, in words."""
+"""This module owns the inventory room's findings and tables, in words.
+
+Long because every sentence and heading of three pages stands here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""This module owns the order list: how much of what, why, and what it is worth."""
+"""This module owns the order list: how much of what, why, and what it is worth.
+
+Long because a decision and all its parts read together.
+"""
 
 from __future__ import annotations
 

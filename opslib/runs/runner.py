@@ -1,4 +1,7 @@
-"""This module owns a batch: several notebooks at once, none stopping the others."""
+"""This module owns a batch: several notebooks at once, none stopping the others.
+
+Long because a batch, its board and its jobs share their state.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 Each delivered row goes to a table, is set aside as the mapping says, or goes to
 quarantine with its reason; the counts add up to the rows delivered.
+
+Long because each step of a load works on the same staged delivery.
 """
 
 from __future__ import annotations
