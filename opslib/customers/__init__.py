@@ -1,5 +1,13 @@
 """This package owns who the customers are, what they are worth, what to do next."""
 
+from opslib.customers.actions import (
+    Terms,
+    care_calendar,
+    contact_gains,
+    measure_contacts,
+    plan_contacts,
+    response_by_group,
+)
 from opslib.customers.buying import (
     Buying,
     active_chance,
@@ -8,6 +16,15 @@ from opslib.customers.buying import (
     expected_of_new,
     fit,
     log_likelihood,
+)
+from opslib.customers.churn import (
+    Churn,
+    calibration,
+    calibration_slope,
+    churn_chances,
+    gains,
+    leaving_model,
+    retention,
 )
 from opslib.customers.history import histories, later, migration, scores, stages
 from opslib.customers.lifetime import (
@@ -18,42 +35,76 @@ from opslib.customers.lifetime import (
     ranking,
     value_customers,
 )
+from opslib.customers.record import Record, record
 from opslib.customers.rounds import Rounds, expected_rounds, fit_rounds, round_chance
 from opslib.customers.season import Season, learn_season, weeks_ahead
+from opslib.customers.segments import (
+    Segments,
+    assign,
+    describe,
+    find_segments,
+    rule_rows,
+    segment_features,
+)
 from opslib.customers.spending import (
     Spending,
     amount_draws,
     expected_amount,
     fit_spending,
 )
+from opslib.customers.voices import Listener, learn_reasons, reasons_of
 
 __all__ = [
     "Audit",
     "Buying",
+    "Churn",
     "Lifetime",
+    "Listener",
+    "Record",
     "Rounds",
     "Season",
+    "Segments",
     "Spending",
+    "Terms",
     "active_chance",
     "amount_draws",
+    "assign",
     "audit",
+    "calibration",
+    "calibration_slope",
+    "care_calendar",
     "choose_model",
+    "churn_chances",
+    "contact_gains",
+    "describe",
     "draws",
     "expected",
     "expected_amount",
     "expected_of_new",
     "expected_rounds",
+    "find_segments",
     "fit",
     "fit_rounds",
     "fit_spending",
+    "gains",
     "histories",
     "later",
+    "learn_reasons",
     "learn_season",
+    "leaving_model",
     "log_likelihood",
+    "measure_contacts",
     "migration",
+    "plan_contacts",
     "ranking",
+    "reasons_of",
+    "record",
+    "response_by_group",
+    "retention",
     "round_chance",
+    "rule_rows",
     "scores",
+    "segment_features",
     "stages",
     "value_customers",
     "weeks_ahead",

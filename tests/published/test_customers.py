@@ -180,3 +180,90 @@ def test_on_cdnow_the_audit_shows_the_bias_and_that_no_season_was_seen(cdnow):
     assert rows.loc["zero", "error"] - rows.loc["model", "error"] < 0.05
     assert len(found.bins) == 10
     assert found.wins
+
+
+def test_telco_churn_reaches_the_published_ranking_and_stays_calibrated(shared):
+    """Five folds; nothing is resampled, no column knows the future."""
+    from sklearn.model_selection import StratifiedKFold
+
+    rows = pd.read_csv(shared("customers/telco_churn") / "Telco-Customer-Churn.csv")
+    left = (rows["Churn"] == "Yes").to_numpy()
+    x = rows.drop(columns=["customerID", "Churn"])
+    x["TotalCharges"] = pd.to_numeric(x["TotalCharges"], errors="coerce")
+    numbers = ["tenure", "MonthlyCharges", "TotalCharges"]
+    words = [c for c in x if c not in numbers]
+    chance, ranks = np.zeros(len(x)), []
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    for train, test in folds.split(x, left):
+        model = customers.leaving_model(numbers, words).fit(x.iloc[train], left[train])
+        chance[test] = model.predict_proba(x.iloc[test])[:, 1]
+        ranks.append(customers.ranking(chance[test], left[test]))
+    assert np.mean(ranks) >= 0.848
+    assert 0.9 <= customers.calibration_slope(chance, left) <= 1.1
+
+
+def test_six_vacation_groups_are_as_tight_as_published_and_called_constructed(shared):
+    from opslib.customers import segments
+
+    motives = pd.read_csv(shared("customers/vacmot_volunteers") / "vacmot.csv")
+    x = motives.to_numpy(dtype=float)
+    labels = segments.cluster(x, "kmeans", 6, starts=600)
+    within = sum(
+        ((x[labels == g] - x[labels == g].mean(axis=0)) ** 2).sum() for g in range(6)
+    )
+    assert within <= 2661.0
+    assert segments.stability(x, "kmeans", 6) == pytest.approx(0.54, abs=0.06)
+    told = customers.find_segments(motives.assign(customer=range(1000)), most=6)
+    assert not told.found
+    assert not told.groups["named"].any()
+
+
+def _complaints(shared, seed):
+    from sklearn.model_selection import StratifiedKFold
+
+    rows = pd.read_csv(shared("customers/cfpb_complaints") / "dataset.csv")
+    texts, reasons = rows["narrative"].to_numpy(), rows["product"].to_numpy()
+    right = []
+    folds = StratifiedKFold(10, shuffle=True, random_state=seed)
+    for train, test in folds.split(texts, reasons):
+        told = customers.learn_reasons(texts[train], reasons[train])
+        right.append((customers.reasons_of(told, texts[test]) == reasons[test]).mean())
+    return float(np.mean(right))
+
+
+def test_complaints_are_sorted_as_well_as_the_best_offline_model(shared):
+    """Mean of five repeats of ten folds; every choice is made inside the folds."""
+    assert np.mean([_complaints(shared, seed) for seed in range(5)]) >= 0.75
+
+
+def test_campaign_and_coupon_response_by_segment_of_a_real_grocer(shared):
+    home = shared("customers/completejourney")
+    lines = pd.read_parquet(home / "transactions_sample.parquet")
+    days = pd.DataFrame(
+        {
+            "customer": lines["household_id"].astype(str),
+            "day": lines["transaction_timestamp"],
+            "amount": lines["sales_value"],
+            "units": lines["quantity"],
+        }
+    )
+    features = customers.segment_features(days, until="2017-12-31")
+    groups = customers.find_segments(features, most=4, pairs=5).members
+    kinds = pd.read_csv(home / "campaign_descriptions.csv")
+    sent = pd.read_csv(home / "campaigns.csv").merge(kinds, on="campaign_id")
+    sent = sent.rename(
+        columns={"campaign_id": "campaign", "campaign_type": "kind",
+                 "household_id": "customer"}
+    )  # fmt: skip
+    used = pd.read_csv(home / "coupon_redemptions.csv")
+    used = used.rename(columns={"campaign_id": "campaign", "household_id": "customer"})
+    told = customers.response_by_group(
+        sent.assign(customer=sent["customer"].astype(str)),
+        used.assign(customer=used["customer"].astype(str)),
+        groups,
+    )
+    assert len(told) >= 4
+    assert told["low"].between(0, told["rate"]).all()
+    assert (told["rate"] < told["high"]).all()
+    best = told.groupby("kind")["rate"].mean()
+    assert best["Type A"] > best["Type B"]
