@@ -145,7 +145,7 @@ def execute(
     killed_before = _oom_kills()
     try:
         papermill.execute_notebook(
-            str(path), None, parameters=values, engine_name="opslib", kernel_name=kernel,
+            str(path), None, parameters=values, engine_name="opslib", kernel_name=kernel, language="python",
             progress_bar=False, request_save_on_cell_execute=False, watch=watch,
         )  # fmt: skip
         result = _silent_end(watch["nb"])

@@ -53,7 +53,7 @@ def render(told: dict[str, Any], language: str = "en") -> str:
     body = "".join(
         "<tr>"
         + "".join(
-            f'<td class="{_side(h)}" data-v="{escape(_sortable(v))}">'
+            f'<td class="{_wide(v, h)}" data-v="{escape(_sortable(v))}">'
             f"{escape(cell(v, h, language))}</td>"
             for v, h in zip(row, told["headings"], strict=True)
         )
@@ -112,6 +112,13 @@ def cell(value: Any, told: dict[str, Any], language: str) -> str:
 
 def _side(told: dict[str, Any]) -> str:
     return "n" if told["kind"] in ("number", "money", "percent") else "t"
+
+
+def _wide(value: Any, told: dict[str, Any]) -> str:
+    """Return the class of a cell: number, short text on one line, or long text."""
+    side = _side(told)
+    plain = str(value.get("en") if isinstance(value, dict) else value)
+    return "s" if side == "t" and len(plain) <= 30 else side
 
 
 def _sortable(value: Any) -> str:

@@ -1,0 +1,287 @@
+"""The warehouse keeps what it is told, and a reader never sees the future."""
+
+import datetime as dt
+import multiprocessing
+import os
+import signal
+import time
+
+import pandas as pd
+import pytest
+
+from opslib import places
+from opslib.errors import ContractError, MissingDataError
+from opslib.warehouse import (
+    build,
+    company,
+    intake,
+    mapping,
+    open_store,
+    read_stamp,
+    tables,
+)
+
+
+def _deliver(name, table, frame, *, file="a.csv", company_name="shop", **options):
+    raw = places.raw(company_name)
+    raw.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(raw / file, index=False)
+    columns = {c: c for c in tables.table(table).columns if c in frame}
+    path = places.company_home(company_name) / f"{name}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    import yaml
+
+    told = {
+        "source": name,
+        "files": file,
+        "rows": [{"to": table, "columns": columns}],
+        **options,
+    }
+    path.write_text(yaml.safe_dump(told), "utf-8")
+    return intake.load(company_name, path)
+
+
+def _sales(**change):
+    base = {
+        "sale": "1",
+        "day": "2026-01-05",
+        "item": "A",
+        "quantity": 2,
+        "price": 3.0,
+        "amount": 6.0,
+    }
+    return pd.DataFrame([{**base, **change}])
+
+
+def test_a_delivery_adds_up_and_bad_rows_go_to_quarantine_with_the_reason(home):
+    rows = pd.concat(
+        [
+            _sales(),
+            _sales(quantity=-1, amount=-3),
+            _sales(amount=99),
+            _sales(day="31.02.2026"),
+            _sales(quantity="many"),
+            _sales(item=None),
+        ]
+    )
+    made = _deliver("till", "sales_lines", rows).deliveries[0]
+    assert made.rows == 6
+    assert made.loaded == {"sales_lines": 1}
+    reasons = {str(r): n for r, n in made.aside.items()}
+    assert reasons == {
+        "the quantity is not above zero": 1,
+        "quantity times price is not the amount": 1,
+        "Day is no day": 1,
+        "Quantity is no number": 1,
+        "Item is missing": 1,
+    }
+    assert sum(made.loaded.values()) + sum(made.aside.values()) == made.rows
+
+
+def test_the_same_delivery_twice_changes_nothing(home):
+    _deliver("till", "sales_lines", _sales())
+    before = read_stamp("shop")["snapshot"]
+    assert _deliver("till", "sales_lines", _sales()).deliveries[0].again
+    assert read_stamp("shop")["snapshot"] == before
+
+
+def test_a_correction_replaces_a_row_and_reads_as_known_then(home):
+    order = {
+        "order": "P1",
+        "item": "A",
+        "ordered": "2026-01-05",
+        "quantity": 10,
+        "price": 2.0,
+    }
+    _deliver("po", "purchase_orders", pd.DataFrame([order]), delivered="2026-01-10")
+    changed = pd.DataFrame([{**order, "quantity": 12}])
+    made = _deliver(
+        "po2", "purchase_orders", changed, file="b.csv", delivered="2026-02-01"
+    )
+    assert made.deliveries[0].replaced == 1
+    with open_store("shop") as store:
+        now = store.read("purchase_orders")
+        then = store.read("purchase_orders", as_of=dt.date(2026, 1, 20))
+    assert now["quantity"].tolist() == [12]
+    assert then["quantity"].tolist() == [10]
+
+
+def test_what_became_known_later_is_blank_before(home):
+    order = {
+        "order": "P1", "item": "A", "ordered": "2026-01-05", "received": "2026-01-20",
+        "quantity": 10, "quantity_received": 10, "quantity_rejected": 1, "price": 2.0,
+    }  # fmt: skip
+    _deliver("po", "purchase_orders", pd.DataFrame([order]))
+    with open_store("shop") as store:
+        early = store.read("purchase_orders", as_of=dt.date(2026, 1, 10))
+        late = store.read("purchase_orders", as_of=dt.date(2026, 1, 20))
+        before = store.read("purchase_orders", as_of=dt.date(2026, 1, 1))
+    assert (
+        early[["received", "quantity_received", "quantity_rejected"]]
+        .isna()
+        .all(axis=None)
+    )
+    assert late["quantity_received"].tolist() == [10]
+    assert before.empty
+
+
+def test_marts_cannot_look_ahead(demo_home):
+    day = dt.date(2025, 3, 12)
+    with open_store("demo") as store:
+        for name, view in tables.all_views().items():
+            frame = store.read(name, as_of=day)
+            assert list(frame) == list(view.columns), name
+            for column in frame.select_dtypes("datetime"):
+                if column not in ("month",):
+                    assert frame[column].max() <= pd.Timestamp(day), (name, column)
+        weekly = store.read("weekly_demand", as_of=day)
+        raw = store.read("sales_lines", as_of=day)
+        assert weekly["units"].sum() == raw["quantity"].sum()
+        all_of_it = store.read("sales_lines")
+        assert (all_of_it["day"] > pd.Timestamp(day)).any()
+
+
+def test_a_table_never_delivered_reads_as_an_empty_frame_with_its_types(home):
+    _deliver("till", "sales_lines", _sales())
+    with open_store("shop") as store:
+        stock = store.read("stock_days")
+        assert stock.empty
+        assert stock["day"].dtype == "datetime64[ns]"
+        assert stock["closing"].dtype == float
+        with pytest.raises(MissingDataError, match="there is no table"):
+            store.read("stock_dayz")
+        with pytest.raises(MissingDataError, match="has no column"):
+            store.read("stock_days", columns=["colour"])
+
+
+def test_every_view_reads_the_same_in_other_engines():
+    import sqlglot
+
+    for name, view in tables.all_views().items():
+        for engine in ("postgres", "spark"):
+            level = sqlglot.ErrorLevel.RAISE
+            out = sqlglot.transpile(
+                view.sql, read="duckdb", write=engine, unsupported_level=level
+            )
+            assert len(out) == 1, name
+        assert view.reads
+        assert {t.name for t in sqlglot.parse_one(view.sql, read="duckdb").find_all(sqlglot.exp.Table)} <= {
+            *view.reads, "latest",
+        }  # fmt: skip
+
+
+def test_every_table_says_its_grain_in_both_languages_and_has_rules_that_parse():
+    import sqlglot
+
+    for table in tables.all_tables().values():
+        assert table.grain.en != table.grain.zh, table.name
+        for column in table.columns.values():
+            assert column.type in tables.SQL_TYPES
+            assert column.label.en != column.label.zh or column.label.en.isupper()
+        for rule in table.rules:
+            sqlglot.parse_one(rule.sql, read="duckdb")
+        if table.day:
+            assert table.day in table.columns
+
+
+def test_a_misspelt_column_in_a_mapping_is_named_with_the_nearest(home):
+    with pytest.raises(ContractError, match="nearest: quantity") as wrong:
+        mapping.parse(
+            {
+                "source": "x",
+                "rows": [
+                    {
+                        "to": "sales_lines",
+                        "columns": {
+                            "day": "d",
+                            "item": "i",
+                            "quantty": "q",
+                            "amount": "a",
+                            "quantity": "q",
+                        },
+                    }
+                ],
+            },
+            "x.yaml",
+        )
+    assert "quantty" in wrong.value.sentence("en")
+    assert "没有列" in wrong.value.sentence("zh")
+
+
+def test_a_mapping_that_names_an_absent_column_names_file_and_column(home):
+    with pytest.raises(ContractError, match=r"a\.csv.*'Qty'"):
+        raw = places.raw("shop")
+        raw.mkdir(parents=True)
+        _sales().to_csv(raw / "a.csv", index=False)
+        path = places.company_home("shop") / "m.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(
+            "source: t\nfiles: a.csv\nrows:\n  - to: sales_lines\n    columns: "
+            "{day: day, item: item, quantity: Qty, amount: amount}\n"
+        )
+        intake.load("shop", path)
+
+
+def test_an_unknown_word_in_company_toml_is_refused(home):
+    path = company.write("shop", {"languge": "en"}, [])
+    with pytest.raises(ContractError, match="languge"):
+        company.read("shop")
+    path.write_text('language = "fr"\n')
+    with pytest.raises(ContractError, match="write en or zh"):
+        company.read("shop")
+
+
+def test_a_reader_is_not_disturbed_by_a_load(home):
+    _deliver("till", "sales_lines", _sales())
+    with open_store("shop") as store:
+        _deliver(
+            "till", "sales_lines", pd.concat([_sales(), _sales(sale="2")]), file="b.csv"
+        )
+        assert len(store.read("sales_lines")) == 1
+    with open_store("shop") as store:
+        assert len(store.read("sales_lines")) == 3
+
+
+def test_two_loads_at_once_are_refused_in_one_sentence(home):
+    _deliver("till", "sales_lines", _sales())
+    with (
+        build.rebuild("shop"),
+        pytest.raises(ContractError, match="another load of shop"),
+        build.rebuild("shop"),
+    ):
+        pass
+
+
+def _load_for_ever():
+    from opslib.warehouse import intake as loads
+
+    loads.load("demo", fresh=True)
+
+
+@pytest.mark.slow
+def test_a_load_killed_half_way_leaves_the_old_warehouse_whole(demo_home):
+    before = read_stamp("demo")
+    for wait in (0.05, 0.4, 0.9, 1.5):
+        work = multiprocessing.get_context("fork").Process(target=_load_for_ever)
+        work.start()
+        time.sleep(wait)
+        os.kill(work.pid, signal.SIGKILL)
+        work.join()
+        with open_store("demo") as store:
+            assert store.rows("sales_lines") == before["tables"]["sales_lines"]["rows"]
+    intake.load("demo", fresh=True)
+    assert (
+        read_stamp("demo")["tables"]["sales_lines"]["rows"]
+        == before["tables"]["sales_lines"]["rows"]
+    )
+    assert not list(places.warehouse("demo").parent.glob("*.building*"))
+
+
+def test_a_warehouse_that_is_absent_names_the_way_out(home):
+    with (
+        pytest.raises(MissingDataError, match="opslib start FILE"),
+        open_store("nowhere"),
+    ):
+        pass
+    with pytest.raises(ValueError, match="will not do"), open_store("../etc"):
+        pass
