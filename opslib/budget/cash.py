@@ -1,0 +1,389 @@
+"""This module owns cash: could we run short at any month end, when, what then."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import special, stats
+from scipy.stats import qmc
+
+from opslib import checks
+
+WEEKS, MONTHS = 13, 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cash:
+    """Cash draws over weeks and month ends.
+
+    Attributes:
+        weeks: Balance at the end of each of 13 weeks, draws x weeks, money.
+        months: Balance at each of 12 month ends, draws x months, money.
+        week_ends: Days of the weeks' ends.
+        month_ends: Days of the months' ends.
+        floor: Cash below which nothing may fall: zero or the lenders' demand.
+        known: One row a source (receipts, suppliers, payroll, ...): expected money in
+            13 weeks and 12 months.
+        replicates: Independent scramblings among the draws.
+        lenders: Loan to the cash its lender demands.
+    """
+
+    weeks: np.ndarray
+    months: np.ndarray
+    week_ends: list[dt.date]
+    month_ends: list[dt.date]
+    floor: float
+    known: pd.DataFrame
+    replicates: int
+    lenders: dict[str, float]
+
+
+def chance_below_walk(start: float, drift: float, steps: int) -> float:
+    """Return the exact chance that a normal walk is below zero at any of its steps.
+
+    The density of the walks that have stayed above is carried forward by quadrature.
+
+    Args:
+        start: Where it starts, in standard deviations of a step.
+        drift: Mean of a step, in standard deviations.
+        steps: How many steps are watched.
+
+    Example:
+        >>> round(chance_below_walk(5.0, -0.1, 12), 4)
+        0.1856
+    """
+    checks.between(start, "start", low=0)
+    reach = start + abs(drift) * steps + 9 * np.sqrt(steps)
+    raw, weight = np.polynomial.legendre.leggauss(400)
+    nodes, weight = reach * (raw + 1) / 2, weight * reach / 2
+    density = stats.norm.pdf(nodes - start - drift)
+    move = stats.norm.pdf(nodes[:, None] - nodes[None, :] - drift) * weight
+    for _ in range(steps - 1):
+        density = move @ density
+    return float(1 - weight @ density)
+
+
+def draw_walk(
+    start: float, drift: float, sd: float, steps: int, *, seed: int = 1
+) -> np.ndarray:
+    """Return draws of a balance that drifts and wanders, largest directions first.
+
+    Args:
+        start: Balance today, money.
+        drift: Mean change of a month, money.
+        sd: Standard deviation of a month's change, money.
+        steps: Months.
+        seed: The same seed gives the same draws.
+
+    Returns:
+        65,536 draws x months, money.
+
+    Example:
+        >>> paths = draw_walk(100, -2, 20, 12)
+        >>> bool(abs((paths.min(axis=1) < 0).mean() - 0.1856) < 0.003)
+        True
+    """
+    changes = drift + sd * _normals(steps, 16, 4096, seed)
+    return start + np.cumsum(changes, axis=1)
+
+
+def foresee(
+    tables: dict[str, pd.DataFrame],
+    *,
+    day: dt.date,
+    points: int = 1024,
+    replicates: int = 8,
+    seed: int = 1,
+    revenue: np.ndarray | None = None,
+) -> Cash:
+    """Return cash draws from what is due and from how business usually flows.
+
+    Open invoices come at their due day plus a delay drawn from paid ones; payroll, tax,
+    rent and loans at their days; invoices in foreign money at rates that wander as they
+    did; what is not yet invoiced flows as the past year's weeks did, drawn in blocks of
+    four weeks so that good and bad stretches stay together.
+
+    Args:
+        tables: cash_days, and where delivered receivables, payables, dated_payments,
+            loans, exchange_rates; empty frames are fine.
+        day: Today.
+        points: Draws in a replicate, a power of two.
+        replicates: Independent scramblings.
+        seed: The same seed gives the same draws.
+        revenue: Draws x weeks of receipts as factors of expected ones, from the demand
+            room; by default receipts vary as in the past year.
+
+    Returns:
+        The draws, 13 weeks and 12 months ahead.
+
+    Raises:
+        ValueError: Fewer than 26 weeks of cash days.
+    """
+    days = _cash_days(tables["cash_days"], day)
+    ahead = pd.date_range(
+        pd.Timestamp(day) + pd.Timedelta(days=1), periods=371, freq="D"
+    )
+    count = points * replicates
+    normals = special.ndtr(_normals(18, replicates, points, seed))
+    usual_in, usual_out = _usual(days, tables)
+    owed, told_in = _invoices(tables.get("receivables"), ahead, day, usual_in.sum())
+    owing, told_out = _invoices(tables.get("payables"), ahead, day, usual_out.sum())
+    dated = _dated(tables.get("dated_payments"), ahead) + _loans(
+        tables.get("loans"), ahead
+    )
+    rate = _rates(
+        tables.get("exchange_rates"), tables.get("payables"), normals[:, 0], day
+    )
+    delay = _delays(tables.get("receivables"), normals[:, 1])
+    flow = np.repeat((-dated)[None, :], count, axis=0)
+    flow += _late(owed, delay)
+    flow -= owing[None, :] * rate[:, None]
+    level = _block_level(usual_in - usual_out, normals[:, 2:])
+    blocks = np.repeat(level, 28, axis=1)[:, : len(ahead)]
+    fresh_in = usual_in.mean() * (1 - told_in)[None, :]
+    if revenue is not None:
+        fresh_in = fresh_in * _weekly_factors(revenue, normals[:, 16], len(ahead))
+    fresh_out = usual_out.mean() * (1 - told_out)[None, :] * np.ones((count, 1))
+    flow += fresh_in - fresh_out + blocks
+    balance = float(days["closing"].iloc[-1]) + np.cumsum(flow, axis=1)
+    lenders = _lenders(tables.get("loans"), day)
+    week_at = 7 * np.arange(1, WEEKS + 1) - 1
+    month_at = np.flatnonzero(ahead.is_month_end)[:MONTHS]
+    return Cash(
+        weeks=balance[:, week_at],
+        months=balance[:, month_at],
+        week_ends=[ahead[i].date() for i in week_at],
+        month_ends=[ahead[i].date() for i in month_at],
+        floor=max([0.0, *lenders.values()]),
+        known=_sources(
+            owed, owing, dated, fresh_in.mean(axis=0), fresh_out[0], month_at[-1]
+        ),
+        replicates=replicates,
+        lenders=lenders,
+    )
+
+
+def shortage(cash: Cash, *, headroom: float = 0.0) -> pd.DataFrame:
+    """Return the chance of being short by each month end, and at any of them.
+
+    Args:
+        cash: The draws.
+        headroom: Extra cash or credit at hand, money.
+
+    Returns:
+        One row a month end: day, alone (chance of being below the floor then), by_then
+        (chance at this or any earlier month end) with its error, low, middle and high
+        balance (10, 50, 90 %).
+
+    Example:
+        >>> none = Cash(weeks=np.ones((4, 1)), months=np.array([[1.0], [-1], [2], [3]]),
+        ...     week_ends=[], month_ends=[dt.date(2026, 1, 31)], floor=0.0,
+        ...     known=pd.DataFrame(), replicates=2, lenders={})
+        >>> shortage(none)["by_then"].tolist()
+        [0.25]
+    """
+    short = cash.months + headroom < cash.floor
+    ever = np.logical_or.accumulate(short, axis=1)
+    parts = ever.reshape(cash.replicates, -1, ever.shape[1]).mean(axis=1)
+    error = parts.std(axis=0, ddof=1) / np.sqrt(cash.replicates)
+    low, middle, high = np.quantile(cash.months, [0.1, 0.5, 0.9], axis=0)
+    return pd.DataFrame(
+        {
+            "day": cash.month_ends, "alone": short.mean(axis=0),
+            "by_then": ever.mean(axis=0),
+            "error": error * stats.t.ppf(0.975, cash.replicates - 1),
+            "low": low, "middle": middle, "high": high,
+        }
+    )  # fmt: skip
+
+
+def headroom(
+    cash: Cash, chances: tuple[float, ...] = (0.2, 0.1, 0.05, 0.01)
+) -> pd.DataFrame:
+    """Return how much extra cash or credit buys which chance of never being short.
+
+    Args:
+        cash: The draws.
+        chances: Bearable chances of being short at any month end.
+
+    Returns:
+        One row a chance: chance, needed (money above today's plan, never negative).
+
+    Example:
+        >>> flat = Cash(weeks=np.ones((4, 1)), months=np.array([[1.0], [-1], [2], [3]]),
+        ...     week_ends=[], month_ends=[dt.date(2026, 1, 31)], floor=0.0,
+        ...     known=pd.DataFrame(), replicates=2, lenders={})
+        >>> headroom(flat, (0.5, 0.01))["needed"].round(2).tolist()
+        [0.0, 0.94]
+    """
+    lowest = cash.months.min(axis=1) - cash.floor
+    needed = [max(0.0, -float(np.quantile(lowest, c))) for c in chances]
+    return pd.DataFrame({"chance": chances, "needed": needed})
+
+
+def _normals(size: int, replicates: int, points: int, seed: int) -> np.ndarray:
+    """Return normals of a walk's steps whose first Sobol' directions are its slowest."""
+    walk = np.tril(np.ones((size, size)))
+    values, vectors = np.linalg.eigh(walk @ walk.T)
+    turned = np.linalg.solve(walk, (vectors * np.sqrt(values))[:, ::-1])
+    drawn = []
+    for at in range(replicates):
+        sobol = qmc.Sobol(size, rng=np.random.default_rng([seed, at]))
+        uniform = np.clip(
+            sobol.random_base2(int(np.log2(points))), 2.0**-33, 1 - 2.0**-33
+        )
+        drawn.append(special.ndtri(uniform) @ turned.T)
+    return np.concatenate(drawn)
+
+
+def _cash_days(frame: pd.DataFrame, day: dt.date) -> pd.DataFrame:
+    frame = frame.assign(day=pd.to_datetime(frame["day"])).sort_values("day")
+    frame = frame[frame["day"] <= pd.Timestamp(day)]
+    checks.at_least(len(frame) // 7, 26, "weeks of cash days", "Load earlier days.")
+    return frame
+
+
+def _invoices(
+    frame: pd.DataFrame | None, ahead: pd.DatetimeIndex, day: dt.date, flow: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return open invoices by due day, and the share of a day's flow already told."""
+    empty = np.zeros(len(ahead))
+    if frame is None or frame.empty:
+        return empty, empty
+    due, paid = pd.to_datetime(frame["due"]), pd.to_datetime(frame["paid"])
+    issued = pd.to_datetime(frame["issued"])
+    now = pd.Timestamp(day)
+    open_now = (issued <= now) & (paid.isna() | (paid > now))
+    when = due[open_now].clip(lower=ahead[0])
+    owed = frame.loc[open_now, "amount"].astype(float).groupby(when).sum()
+    by_day = owed.reindex(ahead, fill_value=0.0).to_numpy()
+    term = float((due - issued).dt.days.median())
+    settled = paid.between(now - pd.Timedelta(days=363), now)
+    share = min(1.0, float(frame.loc[settled, "amount"].sum()) / max(1e-9, flow))
+    return by_day, np.where(np.arange(len(ahead)) < term, share, 0.0)
+
+
+def _usual(
+    days: pd.DataFrame, tables: dict[str, pd.DataFrame]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the past year's daily flows without what is dated or an owner's drawing."""
+    year = days.tail(364)
+    inflow = year["inflow"].astype(float).to_numpy()
+    outflow = year["outflow"].astype(float).to_numpy().copy()
+    when = pd.DatetimeIndex(year["day"])
+    outflow = outflow - _dated(tables.get("dated_payments"), when)
+    ceiling = np.quantile(outflow, 0.99) * 1.5
+    return inflow, np.clip(outflow, 0, max(ceiling, 0.0))
+
+
+def _dated(frame: pd.DataFrame | None, ahead: pd.DatetimeIndex) -> np.ndarray:
+    if frame is None or frame.empty:
+        return np.zeros(len(ahead))
+    due = frame["amount"].astype(float).groupby(pd.to_datetime(frame["due"])).sum()
+    known = due.reindex(ahead, fill_value=0.0).to_numpy()
+    last = due.index.max()
+    missing = np.asarray(ahead > last)
+    return np.where(
+        missing, due[due.index > last - pd.Timedelta(days=364)].sum() / 364, known
+    )
+
+
+def _loans(frame: pd.DataFrame | None, ahead: pd.DatetimeIndex) -> np.ndarray:
+    paid = np.zeros(len(ahead))
+    if frame is None or frame.empty:
+        return paid
+    for loan in frame.itertuples():
+        running = np.asarray(ahead <= pd.Timestamp(loan.ends))
+        paid += (
+            np.asarray(ahead.is_month_end) * running * float(loan.monthly_payment or 0)
+        )
+    return paid
+
+
+def _lenders(frame: pd.DataFrame | None, day: dt.date) -> dict[str, float]:
+    if frame is None or frame.empty:
+        return {}
+    rows = frame[pd.to_datetime(frame["ends"]) > pd.Timestamp(day)]
+    floors = rows["minimum_cash"].fillna(0.0).astype(float)
+    return dict(zip(rows["loan"].astype(str), floors, strict=True))
+
+
+def _delays(frame: pd.DataFrame | None, chance: np.ndarray) -> np.ndarray:
+    """Return days after the due day at which customers pay, one a draw."""
+    if frame is None or frame.empty or frame["paid"].notna().sum() < 6:
+        return np.zeros(len(chance), dtype=int)
+    paid = frame[frame["paid"].notna()]
+    days = (pd.to_datetime(paid["paid"]) - pd.to_datetime(paid["due"])).dt.days
+    recent = days.tail(400).clip(lower=0).to_numpy(float)
+    mean, error = recent.mean(), recent.std() / np.sqrt(max(1, len(recent) / 20))
+    return np.round(np.maximum(0, mean + error * special.ndtri(chance))).astype(int)
+
+
+def _late(owed: np.ndarray, delay: np.ndarray) -> np.ndarray:
+    longest = int(delay.max())
+    moved = np.array(
+        [
+            np.concatenate([np.zeros(k), owed[: len(owed) - k]])
+            for k in range(longest + 1)
+        ]
+    )
+    return moved[delay]
+
+
+def _rates(
+    rates: pd.DataFrame | None,
+    bills: pd.DataFrame | None,
+    chance: np.ndarray,
+    day: dt.date,
+) -> np.ndarray:
+    """Return the factor of what we owe: foreign bills move with their currency."""
+    if rates is None or rates.empty or bills is None or bills.empty:
+        return np.ones(len(chance))
+    share = bills.groupby("currency")["amount"].sum() / bills["amount"].sum()
+    spread = 0.0
+    for code, part in share.items():
+        mine = (
+            rates[(rates["currency"] == code)].sort_values("day")["rate"].astype(float)
+        )
+        if len(mine) > 60:
+            spread += float(part) * float(np.log(mine).diff().std()) * np.sqrt(30)
+    return np.exp(spread * special.ndtri(chance) - spread**2 / 2)
+
+
+def _block_level(net: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """Return how far each coming stretch of four weeks lies off the usual, a day."""
+    blocks = (net - net.mean())[: len(net) // 28 * 28].reshape(-1, 28).mean(axis=1)
+    blocks = np.sort(blocks * np.sqrt(len(blocks) / max(1, len(blocks) - 1)))
+    count = 371 // 28 + 1
+    return blocks[
+        np.minimum((uniform[:, :count] * len(blocks)).astype(int), len(blocks) - 1)
+    ]
+
+
+def _weekly_factors(revenue: np.ndarray, chance: np.ndarray, days: int) -> np.ndarray:
+    order = np.argsort(revenue.sum(axis=1), kind="stable")
+    rows = revenue[order][
+        np.minimum((chance * len(revenue)).astype(int), len(revenue) - 1)
+    ]
+    factors = np.repeat(rows, 7, axis=1)[:, :days]
+    rest = np.repeat(
+        factors.mean(axis=1, keepdims=True), days - factors.shape[1], axis=1
+    )
+    return np.concatenate([factors, rest], axis=1)
+
+
+def _sources(*flows: np.ndarray | int) -> pd.DataFrame:
+    owed, owing, dated, fresh_in, fresh_out, last = flows
+    named = {
+        "invoices due from customers": owed, "later receipts": fresh_in,
+        "invoices due to suppliers": -owing, "dated payments and loans": -dated,
+        "later payments": -fresh_out,
+    }  # fmt: skip
+    rows = [
+        (n, float(f[: 7 * WEEKS].sum()), float(f[: last + 1].sum()))
+        for n, f in named.items()
+    ]
+    return pd.DataFrame(rows, columns=["source", "weeks", "months"])

@@ -1,0 +1,339 @@
+"""This module owns a company's year end: its books, its outlook, its draws."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from opslib import checks
+from opslib.budget import forecast
+from opslib.budget.risk import joint, lines, simulate
+
+KEY = ["line", "kind", "department"]
+BETWEEN_MONTHS = 0.3  # tie of a line's months; each line's year keeps its own spread
+_SPANS = (3, 6, 12)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Books:
+    """A year's budget and what has been booked, line by line.
+
+    Attributes:
+        units: One row a line and department: line, kind, department.
+        past: Units x months booked before and within the year, money.
+        months: First day of each booked month.
+        plan: Units x 12 months of the budget, money.
+        version: The version that is the budget.
+        year: First day of the budget's year.
+        closed: Months of the year that are closed.
+    """
+
+    units: pd.DataFrame
+    past: np.ndarray
+    months: pd.DatetimeIndex
+    plan: np.ndarray
+    version: str
+    year: pd.Timestamp
+    closed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """Where the year ends.
+
+    Attributes:
+        table: One row a unit: line, kind, department, plan, spent, forecast, low, high
+            (80 %), chance_over; money.
+        draws: Draws of the year; `total` is spending (cost and expense).
+        result: Draws of revenue less spending, money.
+        plan_spending: The budget for spending, money.
+        plan_result: The budgeted result, money.
+        scores: Closed months x units, how far each lay above expectation, in sds.
+        method: The method whose total is the centre.
+    """
+
+    table: pd.DataFrame
+    draws: simulate.Draws
+    result: np.ndarray
+    plan_spending: float
+    plan_result: float
+    scores: pd.DataFrame
+    method: str
+
+
+def open_books(
+    budget: pd.DataFrame, actuals: pd.DataFrame, *, day: dt.date, version: str = ""
+) -> Books:
+    """Return the budget in force on a day and all that was closed by then.
+
+    The budget is the version asked for, else the first adopted one of the newest year:
+    later revisions must not hide an overrun.
+
+    Args:
+        budget: version, line, kind, department, month, amount, adopted.
+        actuals: line, kind, department, month, amount, closed.
+        day: Day as of which the books are read.
+        version: Version that is the budget, empty for the first adopted.
+
+    Raises:
+        ValueError: No version was adopted by the day, or too few months are booked.
+    """
+    checks.columns(budget, ["version", *KEY, "month", "amount", "adopted"], "budget")
+    now = pd.Timestamp(day)
+    known = budget[pd.to_datetime(budget["adopted"]) <= now]
+    if known.empty or (version and version not in set(known["version"])):
+        msg = f"no version {version!r} was adopted by {day}; there are {sorted(set(known['version']))}"
+        raise ValueError(msg)
+    month = pd.to_datetime(known["month"])
+    year = pd.Timestamp(
+        now.year if (month.dt.year == now.year).any() else month.dt.year.max(), 1, 1
+    )
+    of_year = known[month.dt.year == year.year]
+    version = version or str(
+        of_year.sort_values(["adopted", "version"])["version"].iloc[0]
+    )
+    chosen = known[known["version"] == version]
+    plan = chosen.assign(month=pd.to_datetime(chosen["month"])).pivot_table(
+        index=KEY, columns="month", values="amount", aggfunc="sum"
+    )
+    booked = actuals[pd.to_datetime(actuals["closed"]) <= now]
+    past = booked.assign(month=pd.to_datetime(booked["month"])).pivot_table(
+        index=KEY, columns="month", values="amount", aggfunc="sum", fill_value=0.0
+    )
+    year = plan.columns.min()
+    checks.at_least(past.shape[1], 8, "booked months", "Load earlier months.")
+    past = past.reindex(plan.index, fill_value=0.0)
+    return Books(
+        units=plan.index.to_frame(index=False),
+        past=past.to_numpy(float),
+        months=pd.DatetimeIndex(past.columns),
+        plan=plan.reindex(columns=pd.date_range(year, periods=12, freq="MS")).fillna(0.0).to_numpy(float),
+        version=version,
+        year=year,
+        closed=int((past.columns >= year).sum()),
+    )  # fmt: skip
+
+
+def own_history(past: np.ndarray, ahead: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sum of coming months of each unit and the size of its error.
+
+    A blend of means of the newest 3, 6 and 12 months and of last year's months carried
+    on, weighted by how each would have done at earlier month ends.
+
+    Args:
+        past: Units x months, oldest first, at least 8, money.
+        ahead: Months to come.
+
+    Returns:
+        Sums of the coming months (money) and their standard errors as a share.
+
+    Example:
+        >>> total, error = own_history(np.full((1, 24), 5.0), 6)
+        >>> total.round(6).tolist(), bool(error[0] < 0.01)
+        ([30.0], True)
+    """
+    months = past.shape[1]
+    origins = (
+        range(max(6, months - 18), months - ahead + 1)
+        if months - ahead >= 8
+        else range(0)
+    )
+    loss, facts, told = [], [], []
+    for at in origins:
+        tried = _tries(past[:, :at], ahead)
+        fact = past[:, at : at + ahead].sum(axis=1)
+        size = np.abs(past[:, :at]).mean(axis=1) * ahead + 1e-9
+        loss.append(((tried - fact) / size) ** 2)
+        facts.append(fact / size)
+        told.append(tried / size)
+    tries = _tries(past, ahead)
+    noise = _noise(past)
+    floor = noise**2 * (1 / ahead + 1 / 9)
+    if not loss:
+        return tries[:3].mean(axis=0), np.sqrt(floor * 1.5) + 1e-4
+    by_unit = np.mean(loss, axis=0)
+    weight = 1 / (by_unit + by_unit.mean(axis=1, keepdims=True) + floor + 1e-9)
+    weight = weight / weight.sum(axis=0)
+    past_error = np.mean(
+        [
+            (np.sum(weight * t, axis=0) - f) ** 2
+            for t, f in zip(told, facts, strict=True)
+        ],
+        axis=0,
+    )
+    error = np.sqrt((past_error + floor) / 2 + 0.5 * np.maximum(past_error - floor, 0))
+    return np.sum(weight * tries, axis=0), error + 1e-4
+
+
+def outlook(
+    books: Books, *, method: str = "ours", shocks: dict[str, np.ndarray] | None = None,
+    points: int = 1024, seed: int = 1,
+) -> Outlook:  # fmt: skip
+    """Return where the year ends, from draws that add up from lines to the whole.
+
+    Args:
+        books: The year's books with 1 to 11 closed months.
+        method: `ours` or a method of `forecast.guesses` for the centre.
+        shocks: Line to factors drawn by another room (demand, promotions).
+        points: Draws in a replicate, a power of two; there are 16 replicates.
+        seed: The same seed gives the same draws.
+
+    Raises:
+        ValueError: The year has no closed or no open month.
+    """
+    spent, rest, error = _rest(books, method)
+    left = 12 - books.closed
+    profile = np.abs(books.plan[:, books.closed :]) + 1e-9
+    profile = profile / profile.sum(axis=1, keepdims=True)
+    steady = np.sqrt((profile**2).sum(axis=1) * (1 - BETWEEN_MONTHS) + BETWEEN_MONTHS)
+    sigma = np.sqrt(np.log1p((error / steady) ** 2))
+    units = books.units
+    drawn = [
+        lines.line(
+            str(u.line),
+            "lognormal",
+            [1.0, float(min(s, 1.5))],
+            department=str(u.department),
+        )
+        for u, s in zip(units.itertuples(), sigma, strict=True)
+    ]
+    tie = joint.from_history(np.diff(np.log(np.maximum(books.past.T, 1e-9)), axis=0))
+    spending = (units["kind"] != "revenue").to_numpy(float)
+    of = simulate.model(
+        drawn, scale=rest[:, None] * profile, by_line=tie, known=spent, signs=spending,
+        by_month=BETWEEN_MONTHS if left > 1 else 0.0,
+    )  # fmt: skip
+    draws = simulate.simulate(of, points=points, seed=seed, shocks=shocks)
+    plan = books.plan.sum(axis=1)
+    low, high = np.quantile(draws.by_line, [0.1, 0.9], axis=0)
+    table = units.assign(
+        plan=plan, spent=spent, forecast=draws.by_line.mean(axis=0), low=low, high=high,
+        chance_over=(draws.by_line > plan).mean(axis=0),
+    )  # fmt: skip
+    return Outlook(
+        table=table,
+        draws=draws,
+        result=draws.by_line @ (1 - 2 * spending),
+        plan_spending=float(plan @ spending),
+        plan_result=float(plan @ (1 - 2 * spending)),
+        scores=_scores(books),
+        method=method,
+    )
+
+
+def past_race(
+    budget: pd.DataFrame, actuals: pd.DataFrame, books: Books
+) -> pd.DataFrame:
+    """Return how near each method came at this point of earlier years.
+
+    Args:
+        budget: All budget versions.
+        actuals: All booked months.
+        books: The books of this year.
+
+    Returns:
+        One row a method as `forecast.race`; empty where no earlier year has a budget
+        and twelve booked months.
+    """
+    told, facts = [], []
+    for back in (1, 2, 3):
+        start = books.year - pd.DateOffset(years=back)
+        day = (
+            start + pd.DateOffset(months=books.closed) + pd.Timedelta(days=14)
+        ).date()
+        try:
+            before = open_books(budget, actuals, day=day)
+        except ValueError:
+            continue
+        mine = actuals.assign(month=pd.to_datetime(actuals["month"]))
+        mine = mine[
+            (mine["month"] >= start) & (mine["month"] < start + pd.DateOffset(years=1))
+        ]
+        if (
+            before.year != start
+            or before.closed != books.closed
+            or mine["month"].nunique() < 12
+        ):
+            continue
+        fact = mine.groupby(KEY)["amount"].sum()
+        facts.append(
+            fact.reindex(pd.MultiIndex.from_frame(before.units)).fillna(0.0).to_numpy()
+        )
+        spent, rest, _ = _rest(before, "ours")
+        table = forecast.guesses(before.past[:, -before.closed :], before.plan)
+        told.append(table.assign(ours=spent + rest))
+    if not told:
+        return pd.DataFrame(columns=["method", "error", "bias", "behind"])
+    return forecast.race(pd.concat(told, ignore_index=True), np.concatenate(facts))
+
+
+def _rest(books: Books, method: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return spent, expected rest of the year, and the rest's error as a share."""
+    if not 0 < books.closed < 12:
+        msg = f"{books.closed} months of {books.year:%Y} are closed; 1 to 11 are needed. Choose another as_of."
+        raise ValueError(msg)
+    mine = books.past[:, -books.closed :]
+    spent = mine.sum(axis=1)
+    shape = (
+        books.plan
+        / np.where(books.plan.mean(axis=1) > 0, books.plan.mean(axis=1), 1)[:, None]
+    )
+    shape = np.where(shape > 0.05, shape, 1.0)
+    level, error = own_history(
+        books.past / shape[:, books.months.month - 1], 12 - books.closed
+    )
+    shaped = level * shape[:, books.closed :].mean(axis=1)
+    plain, second = own_history(books.past, 12 - books.closed)
+    rest = (shaped + plain) / 2
+    apart = (shaped - plain) / 2 / np.maximum(np.abs(rest), 1e-9)
+    error = np.sqrt((error**2 + second**2) / 2 + apart**2)
+    if method != "ours":
+        rest = forecast.guesses(mine, books.plan)[method].to_numpy() - spent
+    return spent, np.maximum(rest, 0.0), error
+
+
+def _tries(past: np.ndarray, ahead: int) -> np.ndarray:
+    """Return guesses x units of the sum of the coming months."""
+    means = [past[:, -min(n, past.shape[1]) :].mean(axis=1) * ahead for n in _SPANS]
+    months = past.shape[1]
+    season = means[2]
+    if months >= 12:
+        same = past[:, months - 12 : months - 12 + ahead].sum(axis=1)
+        span = min(12, months - 12)
+        growth = np.ones(len(past))
+        if span >= 2:
+            before = past[:, months - 12 - span : months - 12].sum(axis=1)
+            now = past[:, months - span :].sum(axis=1)
+            growth = np.where(before > 0, now / np.maximum(before, 1e-9), 1.0)
+        season = same * np.clip(growth, 0.5, 2.0)
+    return np.array([*means, season])
+
+
+def _noise(past: np.ndarray) -> np.ndarray:
+    """Return the share by which a month differs from its neighbours' mean."""
+    level = np.abs(past).mean(axis=1) + 1e-9
+    steps = np.diff(past[:, -24:], axis=1)
+    return np.sqrt((steps**2).mean(axis=1) / 2) / level
+
+
+def _scores(books: Books) -> pd.DataFrame:
+    """Return how far each closed month of the year lay above the year before's level."""
+    before, mine = books.past[:, : -books.closed], books.past[:, -books.closed :]
+    usual = (
+        before[:, -12:].mean(axis=1, keepdims=True)
+        if before.shape[1]
+        else mine.mean(axis=1, keepdims=True)
+    )
+    shape = books.plan[:, : books.closed] / np.maximum(
+        books.plan.mean(axis=1, keepdims=True), 1e-9
+    )
+    wide = _noise(books.past)[:, None] * np.abs(usual) + 1e-9 + 0.01 * np.abs(usual)
+    names = (books.units["line"] + ", " + books.units["department"]).tolist()
+    return pd.DataFrame(
+        ((mine - usual * shape) / wide).T,
+        columns=names,
+        index=books.months[-books.closed :],
+    )
