@@ -1,5 +1,25 @@
 """This package owns what customers want and what they would pay."""
 
-from opslib.market import design, replicates, weights
+from opslib.market import (
+    choice,
+    conjoint,
+    design,
+    drivers,
+    mixed,
+    prices,
+    replicates,
+    scores,
+    weights,
+)
 
-__all__ = ["design", "replicates", "weights"]
+__all__ = [
+    "choice",
+    "conjoint",
+    "design",
+    "drivers",
+    "mixed",
+    "prices",
+    "replicates",
+    "scores",
+    "weights",
+]
