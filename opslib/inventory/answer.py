@@ -501,6 +501,7 @@ def _method_name(name: str) -> Text:
         "ETS": say("smoothing with trend"), "theta": say("theta lines"),
         "Croston": say("gaps and sizes"), "TSB": say("gaps that may fade out"),
         "IMAPA": say("several rhythms"), "boosted trees": say("one model for all items"),
+        "combination": say("one model for all items, joined with means"),
         "ours": say("this page"),
     }  # fmt: skip
     return told.get(name, Text(name))

@@ -117,6 +117,31 @@ def clean_demand(
     )
 
 
+def fill(units: np.ndarray) -> np.ndarray:
+    """Return units with unknown weeks filled by the row's mean of 13 weeks before.
+
+    Nothing later than a week is looked at to fill it.
+
+    Example:
+        >>> fill(np.array([[np.nan, 2.0, 4.0, np.nan]])).tolist()
+        [[0.0, 2.0, 4.0, 3.0]]
+    """
+    frame = pd.DataFrame(units.T)
+    usual = frame.rolling(13, min_periods=1).mean().ffill().fillna(0.0)
+    return frame.fillna(usual).to_numpy().T
+
+
+def known_mean(units: np.ndarray) -> np.ndarray:
+    """Return the mean of each row's known weeks, zero where none is known.
+
+    Example:
+        >>> known_mean(np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan]])).tolist()
+        [2.0, 0.0]
+    """
+    known = ~np.isnan(units)
+    return np.where(known, units, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+
+
 def _hidden(
     keys: pd.DataFrame,
     weeks: pd.DatetimeIndex,

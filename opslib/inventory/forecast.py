@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from opslib import checks
+from opslib.inventory import boosting
+from opslib.inventory.demand import fill, known_mean
+
 Means = np.ndarray
 SPANS_WEEKS = (4, 13, 26)
 _SMALL = 1e-3
@@ -43,13 +47,6 @@ def season_index(units: np.ndarray, weeks: pd.DatetimeIndex, ahead: int) -> np.n
     return np.maximum(smooth / smooth.mean(), 0.05)[of_year - 1]
 
 
-def fill(units: np.ndarray) -> np.ndarray:
-    """Return units with unknown weeks filled by the row's recent known mean."""
-    frame = pd.DataFrame(units.T)
-    usual = frame.rolling(13, min_periods=1).mean().ffill().bfill().fillna(0.0)
-    return frame.fillna(usual).to_numpy().T
-
-
 def last_value(units: np.ndarray, season: np.ndarray, ahead: int) -> Means:
     """Naive: next week is like the last known one."""
     known = pd.DataFrame(units.T).ffill().iloc[-1].fillna(0).to_numpy()
@@ -76,7 +73,7 @@ def moving_average(
         units[:, -span:]
         / season[units.shape[1] - min(span, units.shape[1]) : units.shape[1]]
     )
-    level = np.nan_to_num(_nanmean(past))
+    level = np.nan_to_num(known_mean(past))
     return level[:, None] * season[None, units.shape[1] : units.shape[1] + ahead]
 
 
@@ -131,53 +128,20 @@ def imapa(units: np.ndarray, season: np.ndarray, ahead: int) -> Means:
 
 
 def boosted(
-    units: np.ndarray,
-    season: np.ndarray,
-    ahead: int,
-    *,
-    seed: int = 0,
-    known: np.ndarray | None = None,
+    units: np.ndarray, season: np.ndarray, ahead: int, *, seed: int = 0
 ) -> Means:
-    """One boosted-tree model over all series (scikit-learn), trained on the past.
+    """One boosted-tree model over all series (scikit-learn), trained on the past."""
+    return boosting.expect(
+        boosting.learn(units, season, ahead=ahead, seeds=(seed,)), units
+    )
 
-    Args:
-        units: Rows by weeks.
-        season: Factors of past and coming weeks.
-        ahead: Weeks ahead.
-        seed: Seed of the model.
-        known: What is known in advance for past and coming weeks, rows by weeks, such
-            as the share on promotion; or None.
-    """
-    from sklearn.ensemble import HistGradientBoostingRegressor
 
-    weeks = units.shape[1]
-    if weeks < 40:
-        return levels(units, season, ahead)
-    past = fill(units) / season[None, :weeks]
-    origins = range(weeks - ahead, max(26, weeks - 80), -3)
-    parts_x, parts_y, parts_w = [], [], []
-    for origin in origins:
-        for step in range(1, ahead + 1):
-            target = units[:, origin + step - 1]
-            good = ~np.isnan(target)
-            x = _features(past[:, :origin], season, origin, step, known)
-            scale = np.maximum(x[:, 0], 0.1)
-            parts_x.append(x[good])
-            parts_y.append((target / scale)[good])
-            parts_w.append(scale[good])
-    x, y, w = np.vstack(parts_x), np.concatenate(parts_y), np.concatenate(parts_w)
-    if len(y) > 150_000:
-        pick = np.random.default_rng(seed).choice(len(y), 150_000, replace=False)
-        x, y, w = x[pick], y[pick], w[pick]
-    model = HistGradientBoostingRegressor(
-        loss="poisson", learning_rate=0.06, max_iter=120, max_leaf_nodes=15,
-        min_samples_leaf=200, l2_regularization=5.0, random_state=seed,
-    ).fit(x, y, sample_weight=w)  # fmt: skip
-    result = []
-    for step in range(1, ahead + 1):
-        x = _features(past, season, weeks, step, known)
-        result.append(model.predict(x) * np.maximum(x[:, 0], 0.1))
-    return np.stack(result, axis=1)
+def combination(
+    units: np.ndarray, season: np.ndarray, ahead: int, *, seed: int = 0
+) -> Means:
+    """Two parts boosted trees and one part levels: each mends what the other misses."""
+    trees = boosted(units, season, ahead, seed=seed)
+    return (2 * trees + levels(units, season, ahead)) / 3
 
 
 METHODS: dict[str, Callable[..., Means]] = {
@@ -193,6 +157,7 @@ METHODS: dict[str, Callable[..., Means]] = {
     "TSB": tsb,
     "IMAPA": imapa,
     "boosted trees": boosted,
+    "combination": combination,
 }
 
 
@@ -203,6 +168,7 @@ def spread(
     drift: float,
     draws: int,
     seed: int,
+    wobble: float = 0.0,
 ) -> np.ndarray:
     """Return possible demand: counts around the means, never negative.
 
@@ -215,6 +181,7 @@ def spread(
         drift: Standard deviation of the level's logarithm.
         draws: Paths wanted.
         seed: Seed.
+        wobble: Further variance of one week, as a share of the squared mean.
 
     Returns:
         Units: rows, draws, weeks.
@@ -235,8 +202,47 @@ def spread(
     middle = np.maximum(means[:, None, :] * level[:, :, None], 1e-9)
     over = np.broadcast_to(np.reshape(dispersion, (-1, 1, 1)), (rows, 1, 1)) - 1
     over = np.maximum(over, 1e-3)
+    over = over + wobble * middle
     rate = source.gamma(np.maximum(middle / over, 1e-6)) * over
     return source.poisson(rate).astype(np.int32)
+
+
+def fit_spread(
+    means: np.ndarray, actual: np.ndarray, *, drift: float = 0.0
+) -> tuple[float, float]:
+    """Return how widely facts fell around foretold means, for `spread`.
+
+    The squared gap is fitted as a mean + b mean squared, weighted by the inverse
+    square of the mean.
+
+    Args:
+        means: Foretold units of many rows and weeks, any shape.
+        actual: What happened, the same shape; missing where unknown.
+        drift: Standard deviation of the level's logarithm that `spread` will add.
+
+    Returns:
+        Dispersion (a) and wobble (b, less what the drift adds), as `spread` takes them.
+
+    Raises:
+        ValueError: Fewer than 30 facts are known.
+
+    Example:
+        >>> source = np.random.default_rng(1)
+        >>> mean = source.gamma(2, 5, 100_000)
+        >>> dispersion, wobble = fit_spread(mean, source.poisson(2 * source.gamma(mean / 2)))
+        >>> round(dispersion, 1), wobble < 0.01
+        (3.0, True)
+    """
+    known = ~np.isnan(actual) & ~np.isnan(means)
+    checks.at_least(
+        int(known.sum()), 30, "facts to learn the spread from", "Test more weeks."
+    )
+    mean, gap = means[known], (actual[known] - means[known]) ** 2
+    weight = 1 / np.maximum(mean, 0.2)
+    sides = np.stack([mean, mean**2], axis=1) * weight[:, None]
+    (over, share), *_ = np.linalg.lstsq(sides, gap * weight, rcond=None)
+    wobble = max(0.0, float(share - np.expm1(drift**2)))
+    return float(np.clip(over, 1.02, 30)), wobble
 
 
 def dispersion_of(
@@ -259,7 +265,7 @@ def dispersion_of(
         .T
     )
     gap = (recent - level) ** 2 * 9 / 8
-    mean, var = np.nan_to_num(_nanmean(level)), np.nan_to_num(_nanmean(gap))
+    mean, var = np.nan_to_num(known_mean(level)), np.nan_to_num(known_mean(gap))
     ratio = var / np.maximum(mean, _SMALL)
     seen = mean > 0.1
     common = np.median(ratio[seen]) if seen.any() else 1.3
@@ -282,37 +288,3 @@ def _classic(
             result[row] = series[begun[0] :].mean()
     result = np.where(np.isfinite(result), np.maximum(result, 0), 0)
     return result * season[None, weeks : weeks + ahead]
-
-
-def _features(
-    past: np.ndarray,
-    season: np.ndarray,
-    origin: int,
-    step: int,
-    known: np.ndarray | None,
-) -> np.ndarray:
-    """Return what is known at an origin about a coming week, scaled by the level."""
-    level = 0.5 * past[:, -13:].mean(axis=1) + 0.5 * past[:, -26:].mean(axis=1)
-    scale = np.maximum(level, 0.1)[:, None]
-    spans = [
-        past[:, -s:].mean(axis=1, keepdims=True) / scale for s in (1, 2, 4, 8, 13, 52)
-    ]
-    lag = past[:, max(0, origin + step - 1 - 53) : max(1, origin + step - 1 - 50)]
-    year = (
-        lag.mean(axis=1, keepdims=True) / scale if origin > 55 else np.ones_like(scale)
-    )
-    target = season[origin + step - 1]
-    columns = [
-        level[:, None] * target, np.log(scale), *spans, year,
-        (past[:, -13:] > 0).mean(axis=1, keepdims=True),
-        past[:, -26:].std(axis=1, keepdims=True) / scale,
-        np.full_like(scale, step), np.full_like(scale, target),
-    ]  # fmt: skip
-    if known is not None:
-        columns.append(known[:, [min(origin + step - 1, known.shape[1] - 1)]])
-    return np.hstack(columns)
-
-
-def _nanmean(values: np.ndarray) -> np.ndarray:
-    known = ~np.isnan(values)
-    return np.where(known, values, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)

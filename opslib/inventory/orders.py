@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks
-from opslib.inventory import forecast, simulate
+from opslib.inventory import forecast, policies, simulate
 from opslib.inventory import rolling as tests
-from opslib.inventory.demand import Panel
+from opslib.inventory.demand import Panel, fill
 from opslib.inventory.rolling import DRIFT, Backtest, Forecast
 
 GRID = (0.60, 0.70, 0.80, 0.85, 0.90, 0.94, 0.97, 0.985, 0.995)
@@ -340,9 +340,7 @@ def _window(
 ) -> dict[object, dict[str, float]]:  # fmt: skip
     """Live through one window with every policy, from the same fair start."""
     past = panel.units[rows, :cut]
-    demand = np.nan_to_num(
-        np.round(forecast.fill(panel.units[rows])[:, cut : cut + weeks])
-    )
+    demand = np.nan_to_num(np.round(fill(panel.units[rows])[:, cut : cut + weeks]))
     ahead = weeks + lead + 1
     season = forecast.season_index(panel.units[:, :cut], panel.weeks[:cut], ahead)
     mean = forecast.levels(past, season, ahead)
@@ -352,29 +350,17 @@ def _window(
     start = np.round(mean[:, 0] * 2)
     pipe = np.round(np.repeat(mean[:, :1], max(1, lead), axis=1))
 
-    def by_level(level: float | np.ndarray) -> simulate.Policy:
-        def order(
-            week: int, stock: np.ndarray, line: np.ndarray, seen: np.ndarray
-        ) -> np.ndarray:
-            ahead = paths[:, :, week : week + lead + 1]
-            return simulate.order_for_quantile(
-                ahead, on_hand=stock, pipeline=line, level=level
-            )
-
-        return order
-
-    def usual(
-        week: int, stock: np.ndarray, line: np.ndarray, seen: np.ndarray
-    ) -> np.ndarray:
-        return np.round(np.maximum(0, flat * (lead + 2) - stock - line.sum(axis=1)))
-
-    policies: dict[object, simulate.Policy] = {n: by_level(n) for n in GRID}
-    policies |= {"usual": usual, "textbook": by_level(short / (short + hold))}
+    rules: dict[object, simulate.Policy] = {
+        n: policies.by_chance(paths, n) for n in GRID
+    }
+    ratio = policies.critical_ratio(holding=hold, shortage=short)
+    rules["usual"] = policies.cover(lambda week: np.repeat(flat[:, None], lead + 2, 1))
+    rules["textbook"] = policies.by_chance(paths, ratio)
     found = {}
-    for name, policy in policies.items():
+    for name, rule in rules.items():
         out = simulate.simulate(
             demand,
-            policy,
+            rule,
             on_hand=start,
             pipeline=pipe,
             holding_cost=hold,

@@ -22,7 +22,8 @@ QUICK = (
     "TSB",
     "IMAPA",
 )
-ALL = (*QUICK, "ETS", "theta", "boosted trees")
+ALL = (*QUICK, "ETS", "theta", "combination")
+GLOBAL = ("boosted trees", "combination")
 DRIFT = 0.25
 _SPORADIC = 0.5
 
@@ -215,7 +216,7 @@ def _means(
     name: str, units: np.ndarray, season: np.ndarray, weeks: int, cluster: str
 ) -> np.ndarray:
     work = forecast.METHODS[name]
-    if not cluster or name == "boosted trees":
+    if not cluster or name in GLOBAL:
         return work(units, season, weeks)
     from distributed import Client
 
