@@ -1,111 +1,45 @@
 """This package owns who the customers are, what they are worth, what to do next."""
 
+# fmt: off
+# ruff: noqa: I001
+from opslib.customers import answer, charts, controls
 from opslib.customers.actions import (
-    Terms,
-    care_calendar,
-    contact_gains,
-    measure_contacts,
-    plan_contacts,
+    Terms, care_calendar, contact_gains, measure_contacts, plan_contacts,
     response_by_group,
 )
 from opslib.customers.buying import (
-    Buying,
-    active_chance,
-    draws,
-    expected,
-    expected_of_new,
-    fit,
-    log_likelihood,
+    Buying, active_chance, draws, expected, expected_of_new, fit,
 )
 from opslib.customers.churn import (
-    Churn,
-    calibration,
-    calibration_slope,
-    churn_chances,
-    gains,
-    leaving_model,
+    Churn, calibration, calibration_slope, churn_chances, gains, leaving_model,
     retention,
 )
 from opslib.customers.history import histories, later, migration, scores, stages
 from opslib.customers.lifetime import (
-    Audit,
-    Lifetime,
-    audit,
-    choose_model,
-    ranking,
+    Audit, Lifetime, audit, choose_model, ranking, score_record,
     value_customers,
 )
 from opslib.customers.record import Record, record
 from opslib.customers.rounds import Rounds, expected_rounds, fit_rounds, round_chance
 from opslib.customers.season import Season, learn_season, weeks_ahead
 from opslib.customers.segments import (
-    Segments,
-    assign,
-    describe,
-    find_segments,
-    rule_rows,
-    segment_features,
+    Segments, assign, describe, find_segments, rule_rows, segment_features,
 )
 from opslib.customers.spending import (
-    Spending,
-    amount_draws,
-    expected_amount,
-    fit_spending,
+    Spending, amount_draws, expected_amount, fit_spending,
 )
 from opslib.customers.voices import Listener, learn_reasons, reasons_of
 
 __all__ = [
-    "Audit",
-    "Buying",
-    "Churn",
-    "Lifetime",
-    "Listener",
-    "Record",
-    "Rounds",
-    "Season",
-    "Segments",
-    "Spending",
-    "Terms",
-    "active_chance",
-    "amount_draws",
-    "assign",
-    "audit",
-    "calibration",
-    "calibration_slope",
-    "care_calendar",
-    "choose_model",
-    "churn_chances",
-    "contact_gains",
-    "describe",
-    "draws",
-    "expected",
-    "expected_amount",
-    "expected_of_new",
-    "expected_rounds",
-    "find_segments",
-    "fit",
-    "fit_rounds",
-    "fit_spending",
-    "gains",
-    "histories",
-    "later",
-    "learn_reasons",
-    "learn_season",
-    "leaving_model",
-    "log_likelihood",
-    "measure_contacts",
-    "migration",
-    "plan_contacts",
-    "ranking",
-    "reasons_of",
-    "record",
-    "response_by_group",
-    "retention",
-    "round_chance",
-    "rule_rows",
-    "scores",
-    "segment_features",
-    "stages",
-    "value_customers",
-    "weeks_ahead",
+    "Audit", "Buying", "Churn", "Lifetime", "Listener", "Record", "Rounds",
+    "Season", "Segments", "Spending", "Terms", "active_chance", "amount_draws",
+    "answer", "assign", "audit", "calibration", "calibration_slope",
+    "care_calendar", "charts", "choose_model", "churn_chances", "contact_gains",
+    "controls", "describe", "draws", "expected", "expected_amount",
+    "expected_of_new", "expected_rounds", "find_segments", "fit", "fit_rounds",
+    "fit_spending", "gains", "histories", "later", "learn_reasons", "learn_season",
+    "leaving_model", "measure_contacts", "migration",
+    "plan_contacts", "ranking", "reasons_of", "record", "response_by_group",
+    "retention", "round_chance", "rule_rows", "score_record", "scores", "segment_features",
+    "stages", "value_customers", "weeks_ahead",
 ]

@@ -42,13 +42,10 @@ class Terms:
 
 
 def care_calendar(
-    people: pd.DataFrame,
-    *,
-    today: str | pd.Timestamp,
-    holidays: pd.DataFrame | None = None,
-    cases: pd.DataFrame | None = None,
+    people: pd.DataFrame, *, today: str | pd.Timestamp,
+    holidays: pd.DataFrame | None = None, cases: pd.DataFrame | None = None,
     days_ahead: int = 14,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Return whom to think of on which day in the days ahead.
 
     Birthdays come from month and day, member days are the eighth of each month for
@@ -98,12 +95,9 @@ def care_calendar(
 
 
 def response_by_group(
-    sent: pd.DataFrame,
-    answered: pd.DataFrame,
-    groups: pd.DataFrame,
-    *,
+    sent: pd.DataFrame, answered: pd.DataFrame, groups: pd.DataFrame, *,
     confidence: float = 0.9,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Return how each group answered each kind of campaign, with intervals.
 
     Args:
@@ -115,9 +109,6 @@ def response_by_group(
     Returns:
         group, kind, sent, answered, rate, low, high; cells under 10 customers are
         left out.
-
-    Raises:
-        ValueError: A column is missing or nobody in `sent` has a group.
     """
     from statsmodels.stats.proportion import proportion_confint
 
@@ -174,12 +165,9 @@ def contact_gains(
 
 
 def plan_contacts(
-    stakes: pd.DataFrame,
-    terms: Terms,
-    *,
-    today: str | pd.Timestamp,
+    stakes: pd.DataFrame, terms: Terms, *, today: str | pd.Timestamp,
     contacted: pd.DataFrame | None = None,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Return whom to contact, whom to keep apart, and what each contact is worth.
 
     Args:
@@ -192,9 +180,6 @@ def plan_contacts(
         One row for each customer worth a contact and within the limit: the columns of
         `stakes`, gain (expected money saved less cost) and held (True: do not
         contact, so that the effect can be measured), best first.
-
-    Raises:
-        ValueError: A share outside 0 to 1 or a negative cost.
     """
     checks.between(terms.cost, "cost", low=0)
     for name in ("saved", "margin"):
@@ -232,9 +217,6 @@ def measure_contacts(
 
     Returns:
         added (money a customer), low, high, contacted, held_out.
-
-    Raises:
-        ValueError: Fewer than 10 customers on either side.
     """
     from scipy import stats
 
@@ -246,22 +228,18 @@ def measure_contacts(
     )
     told = stats.ttest_ind(one, none, equal_var=False).confidence_interval(confidence)
     return {
-        "added": float(one.mean() - none.mean()),
-        "low": float(told.low),
-        "high": float(told.high),
-        "contacted": float(len(one)),
+        "added": float(one.mean() - none.mean()), "low": float(told.low),
+        "high": float(told.high), "contacted": float(len(one)),
         "held_out": float(len(none)),
-    }
+    }  # fmt: skip
 
 
 def _lot(customers: pd.Series, salt: str) -> np.ndarray:
     """Return a number between 0 and 1 for each customer, the same all month."""
     return np.array(
-        [
-            int(hashlib.sha256(f"{salt}:{c}".encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
-            for c in customers
-        ]
-    )
+        [int(hashlib.sha256(f"{salt}:{c}".encode()).hexdigest()[:8],
+        16) / 0xFFFFFFFF for c in customers ]
+    )  # fmt: skip
 
 
 def _birthdays(people: pd.DataFrame, ahead: pd.DatetimeIndex) -> pd.DataFrame:

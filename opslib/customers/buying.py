@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
 KINDS = ("bgnbd", "mbgnbd", "paretonbd")
 _NAMES = {
-    "bgnbd": ("r", "alpha", "a", "b"),
-    "mbgnbd": ("r", "alpha", "a", "b"),
+    "bgnbd": ("r", "alpha", "a", "b"), "mbgnbd": ("r", "alpha", "a", "b"),
     "paretonbd": ("r", "alpha", "s", "beta"),
-}
+}  # fmt: skip
 LEAST_CUSTOMERS = 20
 
 
@@ -55,12 +54,9 @@ class Buying:
 
 
 def fit(
-    told: pd.DataFrame,
-    *,
-    kind: str = "bgnbd",
-    regularity: int = 1,
+    told: pd.DataFrame, *, kind: str = "bgnbd", regularity: int = 1,
     covariates: tuple[str, ...] = (),
-) -> Buying:
+) -> Buying:  # fmt: skip
     """Return the model of largest likelihood.
 
     Args:
@@ -69,9 +65,6 @@ def fit(
         kind: One of `KINDS`.
         regularity: Erlang shape of the gaps, for `mbgnbd` and `bgnbd`.
         covariates: Columns that move the buying rate; only what was known at the cut.
-
-    Raises:
-        ValueError: Too few customers, unknown kind, or recency beyond age.
 
     Example:
         >>> one = pd.DataFrame({"frequency": [2, 0, 1, 0, 3] * 9, "age": 40.0,
@@ -97,24 +90,12 @@ def fit(
     best = _search(loss, age, z.shape[1])
     params = dict(zip(_NAMES[kind], np.exp(np.clip(best.x[:4], -12, 12)), strict=True))
     return Buying(
-        kind=kind,
-        params={k: float(v) for k, v in params.items()},
-        regularity=regularity,
-        covariates=dict(zip(covariates, best.x[4:].tolist(), strict=True)),
-        centre=centre,
+        kind=kind, params={k: float(v) for k, v in params.items()},
+        regularity=regularity, covariates=dict(zip(covariates, best.x[4:].tolist(),
+        strict=True)), centre=centre,
         log_likelihood=float(-best.fun * count.sum() + count @ shift),
-        customers=int(count.sum()),
-        degenerate=_is_degenerate(kind, params, age),
-    )
-
-
-def log_likelihood(model: Buying, told: pd.DataFrame) -> np.ndarray:
-    """Return each customer's log-likelihood under a model."""
-    x, recency, age, _ = _arrays(told)
-    base = np.array([model.params[n] for n in _NAMES[model.kind]])
-    alpha = scale(model, told)
-    one = _log_likelihood(model.kind, base, alpha, (x, recency, age), model.regularity)
-    return one + _log_gap_term(told, x, model.regularity)
+        customers=int(count.sum()), degenerate=_is_degenerate(kind, params, age),
+    )  # fmt: skip
 
 
 def active_chance(model: Buying, told: pd.DataFrame) -> np.ndarray:
@@ -354,12 +335,9 @@ def _phases(model: Buying, told: pd.DataFrame) -> np.ndarray:
 
 
 def _counted(
-    rate: tuple[np.ndarray, np.ndarray],
-    leave: tuple[float, np.ndarray],
-    ahead: np.ndarray,
-    k: int,
-    phase: int,
-) -> np.ndarray:
+    rate: tuple[np.ndarray, np.ndarray], leave: tuple[float, np.ndarray],
+    ahead: np.ndarray, k: int, phase: int,
+) -> np.ndarray:  # fmt: skip
     """Return expected purchases of one who is alive, summed over their number.
 
     The n-th happens when k n - phase parts of gaps pass in time and none of the
@@ -379,12 +357,9 @@ def _counted(
 
 
 def _until_dropout(
-    shape: np.ndarray | float,
-    alpha: np.ndarray | float,
-    a: float,
-    b: np.ndarray | float,
-    ahead: float | np.ndarray,
-) -> np.ndarray:
+    shape: np.ndarray | float, alpha: np.ndarray | float, a: float,
+    b: np.ndarray | float, ahead: float | np.ndarray,
+) -> np.ndarray:  # fmt: skip
     """Return expected purchases of one who is alive and may leave after each.
 
     The leaving chance is Beta(a, b), the rate Gamma(shape, alpha). The textbook form

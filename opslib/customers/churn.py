@@ -64,38 +64,31 @@ def leaving_model(numbers: list[str], words: list[str]) -> BaseEstimator:
         >>> bool(fitted.predict_proba(frame)[199, 1] > 0.5)
         True
     """
-    from sklearn.compose import make_column_transformer
-    from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
+    from sklearn import ensemble, linear_model, preprocessing
+    from sklearn.compose import make_column_transformer as by_column
     from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import (
-        OneHotEncoder,
-        OrdinalEncoder,
-        SplineTransformer,
-        StandardScaler,
-    )
 
     spline = make_pipeline(
-        SimpleImputer(strategy="median"), StandardScaler(), SplineTransformer(n_knots=6)
-    )
-    coded = OrdinalEncoder(
+        SimpleImputer(strategy="median"), preprocessing.StandardScaler(),
+        preprocessing.SplineTransformer(n_knots=6),
+    )  # fmt: skip
+    coded = preprocessing.OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=-1, max_categories=200
     )
     smooth = make_pipeline(
-        make_column_transformer(
-            (OneHotEncoder(handle_unknown="ignore"), words), (spline, numbers)
-        ),
-        LogisticRegression(C=0.3, max_iter=3000),
-    )
-    trees = make_pipeline(
-        make_column_transformer((coded, words), ("passthrough", numbers)),
-        HistGradientBoostingClassifier(
-            learning_rate=0.03, max_iter=200, max_leaf_nodes=6, min_samples_leaf=30,
-            categorical_features=list(range(len(words))), random_state=0,
-        ),
+        by_column((preprocessing.OneHotEncoder(handle_unknown="ignore"), words),
+        (spline, numbers) ), linear_model.LogisticRegression(C=0.3, max_iter=3000),
     )  # fmt: skip
-    return VotingClassifier([("smooth", smooth), ("trees", trees)], voting="soft")
+    trees = make_pipeline(
+        by_column((coded, words), ("passthrough", numbers)),
+        ensemble.HistGradientBoostingClassifier(learning_rate=0.03, max_iter=200,
+        max_leaf_nodes=6, min_samples_leaf=30,
+        categorical_features=list(range(len(words))), random_state=0),
+    )  # fmt: skip
+    return ensemble.VotingClassifier(
+        [("smooth", smooth), ("trees", trees)], voting="soft"
+    )
 
 
 def features(
@@ -125,30 +118,18 @@ def features(
     before = later(days, who, after=end - 2 * quarter, days_ahead=91)["purchases"]
     turn = 2 * np.pi * end.dayofyear / 365.25
     return pd.DataFrame(
-        {
-            "customer": who,
-            "silent": silent.astype(float),
-            "age": 7 * told["age"],
-            "purchases": np.log1p(told["frequency"].astype(float)),
-            "gap": np.log1p(gap),
-            "quiet": np.log((silent + 3) / (gap + 3)),
-            "amount": told["log_amount"],
-            "last_91": last,
-            "before_91": before,
-            "season_sine": np.sin(turn),
-            "season_cosine": np.cos(turn),
-            **_cases(cases, who, end),
-        }
-    )
+        {"customer": who, "silent": silent.astype(float), "age": 7 * told["age"],
+        "purchases": np.log1p(told["frequency"].astype(float)), "gap": np.log1p(gap),
+        "quiet": np.log((silent + 3) / (gap + 3)), "amount": told["log_amount"],
+        "last_91": last, "before_91": before, "season_sine": np.sin(turn),
+        "season_cosine": np.cos(turn), **_cases(cases, who, end)}
+    )  # fmt: skip
 
 
 def churn_chances(
-    days: pd.DataFrame,
-    *,
-    until: str | pd.Timestamp,
-    days_ahead: int = 91,
+    days: pd.DataFrame, *, until: str | pd.Timestamp, days_ahead: int = 91,
     cases: pd.DataFrame | None = None,
-) -> Churn:
+) -> Churn:  # fmt: skip
     """Return each customer's chance to buy nothing in the days ahead.
 
     Args:
@@ -156,10 +137,6 @@ def churn_chances(
         until: Last day seen.
         days_ahead: Days looked ahead.
         cases: Service cases, or None.
-
-    Raises:
-        ValueError: Less history than two looks ahead and a quarter, or too few
-            customers.
     """
     end = pd.Timestamp(periods.day(until))
     start = pd.to_datetime(days["day"]).min()
@@ -177,23 +154,17 @@ def churn_chances(
     now = features(days, until=end, cases=cases)
     told = histories(days, until=end)
     rows = pd.DataFrame(
-        {
-            "customer": now["customer"],
-            "chance": _chance(final, now),
-            "days_since": now["silent"].astype(int),
-            "purchases": told["frequency"] + 1,
-            "total": told["total"],
-        }
-    )
+        {"customer": now["customer"], "chance": _chance(final, now),
+        "days_since": now["silent"].astype(int), "purchases": told["frequency"] + 1,
+        "total": told["total"]}
+    )  # fmt: skip
     return Churn(
         rows=rows.sort_values("chance", ascending=False).reset_index(drop=True),
-        tested=pd.DataFrame({"chance": chance, "left": left}),
-        ranking=ranking(chance, left),
-        slope=calibration_slope(chance, left),
-        recency_ranking=ranking(test["silent"].to_numpy(), left),
-        days_ahead=days_ahead,
+        tested=pd.DataFrame({"chance": chance, "left": left}), ranking=ranking(chance,
+        left), slope=calibration_slope(chance, left),
+        recency_ranking=ranking(test["silent"].to_numpy(), left), days_ahead=days_ahead,
         base=float(left.mean()),
-    )
+    )  # fmt: skip
 
 
 def calibration_slope(chance: np.ndarray, happened: np.ndarray) -> float:
@@ -295,15 +266,9 @@ def _curve(cohort: str, curve: Any, count: int, most: float) -> pd.DataFrame:
     share = np.where(at >= 0, curve.surv_prob[at], 1.0)
     wide = 1.645 * np.where(at >= 0, curve.surv_prob_se[at], 0.0)
     return pd.DataFrame(
-        {
-            "cohort": cohort,
-            "month": months,
-            "share": share,
-            "low": np.clip(share - wide, 0, 1),
-            "high": np.clip(share + wide, 0, 1),
-            "customers": count,
-        }
-    )
+        {"cohort": cohort, "month": months, "share": share, "low": np.clip(share - wide,
+        0, 1), "high": np.clip(share + wide, 0, 1), "customers": count}
+    )  # fmt: skip
 
 
 def _cases(

@@ -86,7 +86,7 @@ def record(
     return Record(
         customer=customer,
         basics={
-            name: str(people[name].iloc[0])
+            name: str(people[name].iloc[0]).removesuffix(" 00:00:00")
             for name in BASICS
             if name in people and len(people) and pd.notna(people[name].iloc[0])
         },

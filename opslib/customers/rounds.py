@@ -45,9 +45,6 @@ def fit_rounds(told: pd.DataFrame) -> Rounds:
         told: frequency (rounds taken part in), recency (number of the last such
             round, 0 without one), rounds (seen); `count` where a row stands for many.
 
-    Raises:
-        ValueError: A recency or frequency beyond the rounds seen.
-
     Example:
         >>> told = pd.DataFrame({"frequency": [0, 1, 2, 2], "recency": [0, 1, 2, 3],
         ...     "rounds": 3, "count": [40, 20, 20, 20]})
@@ -67,13 +64,9 @@ def fit_rounds(told: pd.DataFrame) -> Rounds:
     )  # fmt: skip
     alpha, beta, gamma, delta = np.exp(np.clip(best.x, -9, 9)).tolist()
     return Rounds(
-        alpha=alpha,
-        beta=beta,
-        gamma=gamma,
-        delta=delta,
-        log_likelihood=float(-best.fun * count.sum()),
-        members=int(count.sum()),
-    )
+        alpha=alpha, beta=beta, gamma=gamma, delta=delta,
+        log_likelihood=float(-best.fun * count.sum()), members=int(count.sum()),
+    )  # fmt: skip
 
 
 def round_chance(model: Rounds, told: pd.DataFrame) -> np.ndarray:

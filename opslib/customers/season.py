@@ -19,7 +19,7 @@ YEAR_WEEKS = 52
 LEAST_WEEKS = 60
 ROUNDS = 3
 PRIOR = 30.0
-MOST_CUSTOMERS = 6000
+MOST_CUSTOMERS = 4000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +61,9 @@ def week_of_year(days: pd.Series) -> np.ndarray:
 
 
 def learn_season(
-    days: pd.DataFrame,
-    *,
-    until: str | pd.Timestamp,
-    kind: str = "mbgnbd",
+    days: pd.DataFrame, *, until: str | pd.Timestamp, kind: str = "mbgnbd",
     regularity: int = 1,
-) -> Season | None:
+) -> Season | None:  # fmt: skip
     """Return the season seen before a cut, or None where a year was not seen.
 
     Each week's repeat purchases are compared with what the purchase model expects of
@@ -158,8 +155,6 @@ def _ratio(
     mean = np.average(factors[seen])
     factors = np.where(seen, factors / mean, 1.0)
     return Season(
-        factors=factors,
-        seen=seen,
-        learnt_to=end,
+        factors=factors, seen=seen, learnt_to=end,
         swing=float(factors.max() / factors.min() - 1),
-    )
+    )  # fmt: skip

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 METHODS = ("kmeans", "mixture", "hdbscan")
 STABLE = 0.85
 STABLE_GROUP = 0.75
-PAIRS = 10
-MOST_ROWS = 4000
+PAIRS = 8
+MOST_ROWS = 2500
 LEAST_GROUP = 10
 
 
@@ -51,13 +51,10 @@ class Segments:
 
 
 def segment_features(
-    days: pd.DataFrame,
-    *,
-    until: str | pd.Timestamp,
-    tastes: pd.DataFrame | None = None,
-    cases: pd.DataFrame | None = None,
+    days: pd.DataFrame, *, until: str | pd.Timestamp,
+    tastes: pd.DataFrame | None = None, cases: pd.DataFrame | None = None,
     least_purchases: int = 3,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Return what groups customers: how often, how much, what, and how they complain.
 
     Args:
@@ -72,9 +69,6 @@ def segment_features(
         amount (log of the mean purchase), units (log of its units, where known),
         variety (categories bought, as a share, where known), contacts (service cases
         a purchase, where there are any).
-
-    Raises:
-        ValueError: Fewer than 50 customers bought often enough.
     """
     end = pd.Timestamp(periods.day(until))
     told = histories(days, until=end)
@@ -103,13 +97,9 @@ def segment_features(
 
 
 def find_segments(
-    features: pd.DataFrame,
-    *,
-    columns: list[str] | None = None,
-    most: int = 6,
-    pairs: int = PAIRS,
-    seed: int = 0,
-) -> Segments:
+    features: pd.DataFrame, *, columns: list[str] | None = None, most: int = 6,
+    pairs: int = PAIRS, seed: int = 0,
+) -> Segments:  # fmt: skip
     """Return groups of customers, as many as are stable, and how far they are real.
 
     K-means, Gaussian mixture and HDBSCAN are compared by how well groups found in
@@ -122,9 +112,6 @@ def find_segments(
         most: Largest number of groups tried.
         pairs: Pairs of bootstraps.
         seed: Seed of the bootstraps.
-
-    Raises:
-        ValueError: Fewer than 50 customers, or a feature with empty values.
     """
     given = [c for c in ("yearly", "amount", "units") if c in features]
     names = columns or given or [c for c in features if c != "customer"]
@@ -135,11 +122,8 @@ def find_segments(
     x = _scaled(features[names])
     random = np.random.default_rng(seed)
     some = x if len(x) <= MOST_ROWS else x[random.permutation(len(x))[:MOST_ROWS]]
-    tried = [
-        _try(some, method, k, pairs, seed)
-        for method in ("kmeans", "mixture")
-        for k in range(2, most + 1)
-    ]
+    counts = [(m, k) for m in ("kmeans", "mixture") for k in range(2, most + 1)]
+    tried = [_try(some, method, k, pairs, seed) for method, k in counts]
     tried.append(_try(some, "hdbscan", 0, max(3, pairs // 2), seed))
     table = pd.DataFrame(tried)
     best = _choice(table)
@@ -151,17 +135,11 @@ def find_segments(
     tree = _tree(features[names], labels)
     groups = _profile(features, names, labels, own, found)
     return Segments(
-        members=pd.DataFrame(
-            {"customer": features["customer"], "group": labels, "sure": own[labels]}
-        ),
-        tried=table,
-        groups=groups,
-        method=str(best["method"]),
-        stability=float(best["stability"]),
-        found=found,
-        rules=tree,
+        members=pd.DataFrame({"customer": features["customer"], "group": labels,
+        "sure": own[labels]} ), tried=table, groups=groups, method=str(best["method"]),
+        stability=float(best["stability"]), found=found, rules=tree,
         agreement=float((tree.predict(features[names]) == labels).mean()),
-    )
+    )  # fmt: skip
 
 
 def cluster(
@@ -199,11 +177,9 @@ def stability(
     agreed = []
     for _ in range(pairs):
         both = [
-            _assign(
-                _learn(x[rows], method, groups, int(random.integers(1 << 30)), 5), x
-            )
-            for rows in random.integers(0, len(x), (2, len(x)))
-        ]
+            _assign(_learn(x[rows], method, groups, int(random.integers(1 << 30)), 5),
+            x ) for rows in random.integers(0, len(x), (2, len(x)))
+        ]  # fmt: skip
         agreed.append(adjusted_rand_score(*both))
     return float(np.mean(agreed))
 
@@ -241,10 +217,9 @@ def describe(
     )
     skip = {"customer", "group", "sure", *used}
     rows = [
-        _difference(both, name)
-        for name in both.columns
-        if name not in skip and _comparable(both[name])
-    ]
+        _difference(both,
+        name) for name in both.columns if name not in skip and _comparable(both[name])
+    ]  # fmt: skip
     told = pd.DataFrame(rows, columns=["what", "kind", "effect", "chance"])
     if len(told):
         told["chance"] = multipletests(told["chance"], method="holm")[1]
@@ -293,10 +268,9 @@ def _try(
     worth = stability(x, method, groups, pairs=pairs, seed=seed) if count > 1 else 0.0
     some = min(len(x), 1500)
     shape = (
-        silhouette_score(x, labels, sample_size=some, random_state=seed)
-        if count > 1
-        else 0.0
-    )
+        silhouette_score(x, labels, sample_size=some,
+        random_state=seed) if count > 1 else 0.0
+    )  # fmt: skip
     return {
         "method": method, "groups": count, "stability": worth, "silhouette": float(shape)
     }  # fmt: skip
@@ -374,12 +348,9 @@ def _tree(features: pd.DataFrame, labels: np.ndarray) -> DecisionTreeClassifier:
 
 
 def _profile(
-    features: pd.DataFrame,
-    names: list[str],
-    labels: np.ndarray,
-    own: np.ndarray,
+    features: pd.DataFrame, names: list[str], labels: np.ndarray, own: np.ndarray,
     found: bool,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     shown = [c for c in features if c != "customer"]
     by = features[shown].groupby(labels)
     told = by.mean().rename_axis("group").reset_index()
@@ -409,8 +380,6 @@ def _difference(frame: pd.DataFrame, name: str) -> tuple[str, str, float, float]
     value, chance, _, _ = stats.chi2_contingency(table)
     least = max(1, min(table.shape) - 1)
     return (
-        name,
-        "word",
-        float(np.sqrt(value / table.to_numpy().sum() / least)),
+        name, "word", float(np.sqrt(value / table.to_numpy().sum() / least)),
         float(chance),
-    )
+    )  # fmt: skip

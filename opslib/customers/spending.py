@@ -45,9 +45,6 @@ def fit_spending(told: pd.DataFrame) -> Spending:
         told: frequency (repeat purchases) and value (mean amount of one, in money);
             customers without a repeat purchase or value are left out.
 
-    Raises:
-        ValueError: Fewer than 20 customers have bought again.
-
     Example:
         >>> told = pd.DataFrame({"frequency": [1, 2, 3, 4] * 9,
         ...     "value": [10.0, 30.0, 20.0, 45.0] * 9})
@@ -74,13 +71,9 @@ def fit_spending(told: pd.DataFrame) -> Spending:
     total = float(-best.fun * len(x) - len(x) * np.log(unit))
     same = np.std(x) == 0 or np.std(mean) == 0
     return Spending(
-        p=p,
-        q=q,
-        gamma=gamma * unit,
-        log_likelihood=total,
-        customers=len(x),
+        p=p, q=q, gamma=gamma * unit, log_likelihood=total, customers=len(x),
         correlation=0.0 if same else float(np.corrcoef(x, mean)[0, 1]),
-    )
+    )  # fmt: skip
 
 
 def expected_amount(model: Spending, told: pd.DataFrame) -> np.ndarray:

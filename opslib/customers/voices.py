@@ -49,9 +49,6 @@ def learn_reasons(
         texts: What customers wrote.
         reasons: The reason of each, as the company coded it.
         seed: Seed of the folds.
-
-    Raises:
-        ValueError: Fewer than 30 texts, fewer than 2 reasons, or lengths differ.
     """
     from sklearn.model_selection import StratifiedKFold, cross_val_score
     from sklearn.svm import LinearSVC
@@ -75,11 +72,9 @@ def learn_reasons(
     }
     best = max(worth, key=worth.get)  # type: ignore[arg-type]
     return Listener(
-        words=words,
-        judge=LinearSVC(C=best).fit(x, y),
-        strength=best,
+        words=words, judge=LinearSVC(C=best).fit(x, y), strength=best,
         expected=worth[best],
-    )
+    )  # fmt: skip
 
 
 def reasons_of(listener: Listener, texts: Sequence[str]) -> np.ndarray:

@@ -1,0 +1,330 @@
+"""This module owns the customers room's findings and tables, in words."""
+
+# fmt: off
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from opslib import words
+from opslib.customers.segments import LEAST_GROUP, STABLE, rule_rows
+from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantity, Table
+from opslib.words import Text, catalogue
+
+if TYPE_CHECKING:
+    from opslib.customers.churn import Churn
+    from opslib.customers.lifetime import Audit, Lifetime
+    from opslib.customers.record import Record
+    from opslib.customers.segments import Segments
+
+say = catalogue(__package__ or "opslib.customers")
+RIGHT_SLOPE = (0.8, 1.25)
+
+
+def segments(found: Segments, moved: pd.DataFrame, *, day: dt.date, total: int) -> Finding:
+    """Return the finding on groups: how many, how real, who moved."""
+    first = found.groups.iloc[0]
+    names = group_names(found)
+    said = {
+        "count": words.number(len(found.groups)), "share": words.percent(first["share"]),
+        "people": words.number(len(found.members)), "name": names[0],
+        "low": words.percent(_wilson(first)[0]), "high": words.percent(_wilson(first)[1]),
+    }
+    if found.found:
+        headline = say("{people} regular customers fall into {count} groups; {share} ({low} to {high}) are in the most valuable: {name}.", **said)
+    else:
+        headline = say("{people} regular customers fall into no natural groups; the {count} shown are constructed, not found, and the best holds {share} ({low} to {high}).", **said)
+    fading = int(moved.loc[["active", "new", "returned"], ["slowing", "asleep"]].to_numpy().sum())
+    rising = int(moved.loc[["asleep", "lost"], ["active", "returned"]].to_numpy().sum())
+    grown = moved.loc["none"].sum()
+    checks = [
+        _check(
+            say("Groups found again"), found.found,
+            say("Groups made from two random halves of the past agree to {share}; {needed} is needed before they carry names.",
+                share=words.percent(found.stability), needed=words.percent(STABLE)),
+        ),
+        _check(say("Short rules"), found.agreement >= 0.85, say("The short rules put {share} of customers into their own group.", share=words.percent(found.agreement))),
+        _check(say("Who is left out"), None, say("{count} of {total} customers bought too seldom to be grouped.", count=words.number(total - len(found.members)), total=words.number(total))),
+    ]
+    actions = (
+        Action(
+            what=say("Welcome the {count} customers won in the last month with a second-purchase offer.", count=words.number(grown)),
+            owner=say("Marketing"), due=day + dt.timedelta(days=7),
+        ),
+        Action(
+            what=say("Look into the {count} customers who slowed down or fell asleep in the last month.", count=words.number(fading)),
+            owner=say("Customer care"), due=day + dt.timedelta(days=14),
+        ),
+    )
+    return Finding(
+        room="customers", headline=headline, actions=actions, checks=tuple(checks),
+        quantity=Quantity(value=float(first["share"]), low=_wilson(first)[0], high=_wilson(first)[1], unit="share", name=say("Share in the most valuable group")),
+        caveats=(say("A group describes habits so far; a customer may change it any day."),),
+        facts={"groups": float(len(found.groups)), "stability": found.stability,
+               "fading": float(fading), "won_back": float(rising)},
+    )
+
+
+def group_names(found: Segments) -> list[Text]:
+    """Return what each group is called: by habit where stable, else a plain letter."""
+    frame, told = found.groups, []
+    middle = np.average(frame[["yearly", "amount"]], axis=0, weights=frame["share"]) if "yearly" in frame else (0, 0)
+    for row in frame.itertuples():
+        letter = chr(65 + int(row.group))
+        if not row.named or "yearly" not in frame:
+            told.append(say("Group {letter} (constructed)", letter=letter))
+            continue
+        often, much = row.yearly >= middle[0], row.amount >= middle[1]
+        name = (say("Often and much") if often and much else say("Often, small purchases") if often else say("Seldom, large purchases") if much else say("Seldom and little"))
+        told.append(say("{letter}: {name}", letter=letter, name=name))
+    return told
+
+
+def groups_table(found: Segments, currency: str) -> Table:
+    """Return the groups, what they are like and what to do for each."""
+    frame = found.groups.assign(name=[str(n) for n in group_names(found)], times=np.exp(found.groups.get("yearly", np.nan)), each=np.exp(found.groups.get("amount", np.nan)))
+    advice = [say("Keep: early access and a personal contact"), say("Grow: a reason to come once more"), say("Serve at low cost: mail and member days")]
+    order = np.minimum(np.arange(len(frame)) * 3 // max(1, len(frame)), 2)
+    frame["advice"] = [str(advice[i]) for i in order]
+    shown = frame[frame["customers"] >= LEAST_GROUP]
+    return Table(
+        name="groups", title=say("The groups"), frame=shown,
+        headings={
+            "name": _head(say("Group")), "customers": _head(say("Customers"), "number"),
+            "share": _head(say("Share"), "percent"), "times": _head(say("Purchases a year"), "number"),
+            "each": _head(say("Usual purchase"), "money", unit=currency),
+            "stability": _head(say("Found again"), "percent"), "advice": _head(say("What to do")),
+        },
+    )
+
+
+def members_table(found: Segments) -> Table:
+    """Return every customer's group, by the company's own number."""
+    names = {i: str(n) for i, n in enumerate(group_names(found))}
+    frame = found.members.assign(name=found.members["group"].map(names))
+    headings = {"customer": _head(say("Customer")), "name": _head(say("Group"))}
+    return Table(name="members", title=say("Who is in which group"), frame=frame, headings=headings, rows_shown=10)
+
+
+def rules_table(found: Segments) -> Table:
+    """Return the short rules that put a new customer into a group."""
+    told = rule_rows(found)
+    names = {i: str(n) for i, n in enumerate(group_names(found))}
+    frame = told.assign(rule=[str(_rule(c)) for c in told["conditions"]], name=told["group"].map(names))
+    headings = {"rule": _head(say("A customer with")), "name": _head(say("belongs to")), "customers": _head(say("Customers"), "number")}
+    return Table(name="rules", title=say("Rules for a new customer"), frame=frame[frame["customers"] >= LEAST_GROUP], headings=headings)
+
+
+def differences_table(told: pd.DataFrame) -> Table:
+    """Return in what else the groups differ."""
+    frame = told.assign(what=[str(_feature(w)) for w in told["what"]], sure=[str(say("yes") if d else say("no more than chance")) for d in told["differs"]])
+    headings = {"what": _head(say("Habit or trait")), "effect": _head(say("Strength of the link"), "percent"), "sure": _head(say("Differs"))}
+    return Table(name="differences", title=say("In what else the groups differ"), frame=frame, headings=headings)
+
+
+def lifetime(life: Lifetime, checked: Audit, *, day: dt.date, currency: str, kept: pd.DataFrame) -> Finding:
+    """Return the finding on coming value, or the naive number where that is better."""
+    cash = lambda x: words.money(x, currency)  # noqa: E731
+    rows, mean = life.rows, checked.cuts.groupby("method")[["bias", "ranking"]].mean()
+    tenth = rows.head(max(1, len(rows) // 10))
+    said = {
+        "people": words.number(len(rows)), "value": cash(life.total), "days": words.number(life.days_ahead),
+        "low": cash(life.total_low), "high": cash(life.total_high), "level": words.percent(life.coverage),
+        "share": words.percent(tenth["value"].sum() / max(1e-9, life.total)),
+    }
+    headline = say("{people} customers will buy for {value} ({low} to {high} at {level}) in the next {days} days; the best tenth brings {share}.", **said)
+    if not checked.wins:
+        headline = say("No forecast by customer is shown: on past dates a simple rule did better. In sum, {people} customers may buy for {value} ({low} to {high} at {level}) in {days} days.", **said)
+    resting = rows[(rows["active"].between(0.2, 0.6)) & (rows["value"] > rows["value"].median())]
+    actions = (
+        Action(what=say("Give the best tenth, {count} customers, a named contact.", count=words.number(len(tenth))), owner=say("Customer care"), due=day + dt.timedelta(days=30)),
+        Action(what=say("Win back {count} valuable customers who may be leaving.", count=words.number(len(resting))), owner=say("Marketing"), due=day + dt.timedelta(days=14), value=float(resting["value"].sum()), unit=currency),
+    )
+    due = day + dt.timedelta(days=checked.days_ahead)
+    part = life.total * checked.days_ahead / life.days_ahead
+    spread = np.array([life.total_low, life.total, life.total_high]) / max(1e-9, life.total) * part
+    quantiles = dict(zip((f"{(1 - life.coverage) / 2:.3g}", "0.5", f"{(1 + life.coverage) / 2:.3g}"), map(float, spread), strict=True))
+    return Finding(
+        room="customers", headline=headline, actions=actions,
+        checks=_value_checks(life, checked, mean, kept),
+        quantity=Quantity(value=life.total, low=life.total_low, high=life.total_high, unit=currency, confidence=life.coverage, name=say("Expected purchases")),
+        caveats=(say("Customers who have yet to make their first purchase are not counted."), say("The range of the total comes from how far off it was on past dates.")),
+        predictions=(Prediction(name="known_customers_sales", target={"customers": "known"}, due=due, unit=currency, quantiles=quantiles),),
+        facts={"active": float(rows["active"].sum()), "customers": float(len(rows))},
+    )
+
+
+def value_table(life: Lifetime, checked: Audit, currency: str) -> Table:
+    """Return customers by value; without the forecast where a simple rule is better."""
+    head = {"customer": _head(say("Customer")), "days_since": _head(say("Days since the last purchase"), "number"), "frequency": _head(say("Purchases"), "number"), "total": _head(say("Bought so far"), "money", unit=currency)}
+    if checked.wins:
+        head |= {
+            "active": _head(say("Chance to be still with us"), "percent"), "value": _head(say("Expected purchases"), "money", unit=currency),
+            "value_low": _head(say("at least"), "money", unit=currency), "value_high": _head(say("at most"), "money", unit=currency),
+        }
+    return Table(name="customer_values", title=say("Customers by what they will bring"), frame=life.rows, headings=head, rows_shown=15)
+
+
+def audit_table(checked: Audit) -> Table:
+    """Return how the forecast would have done on past dates, beside simple rules."""
+    labels = {"model": say("Our forecast"), "no_season": say("Without season"), "zero": say("Nobody buys"), "repeat_last": say("As in the period before"), "recency_only": say("By last purchase only")}
+    frame = checked.cuts.assign(way=[str(labels[m]) for m in checked.cuts["method"]])
+    head = {"cut": _head(say("Forecast made on"), "day"), "way": _head(say("Way")), "predicted": _head(say("Purchases foretold"), "number"), "actual": _head(say("Purchases made"), "number"), "bias": _head(say("Too high or low"), "percent"), "ranking": _head(say("Right order of pairs"), "percent")}
+    return Table(name="past_dates", title=say("Past dates, put to the test"), frame=frame, headings=head)
+
+
+def record_table(told: Record, currency: str) -> Table:
+    """Return one customer's record as rows of fact and value."""
+    worth = told.worth
+    cash = lambda key: str(words.money(worth.get(key, float("nan")), currency))  # noqa: E731
+    rows = [(say("Customer"), told.customer), *((_feature(k), v) for k, v in told.personal.items())]
+    rows += [(say("Stage"), str(stage_name(told.stage)))]
+    rows += [(_feature(k), v) for k, v in told.basics.items()]
+    rows += [
+        (say("Purchases"), str(len(told.purchases))), (say("Last purchase"), str(words.day(told.purchases["day"].iloc[0]))),
+        (say("Bought so far"), cash("total")), (say("Expected purchases"), cash("value")),
+        (say("Chance to be still with us"), str(words.percent(worth.get("active", float("nan"))))),
+        (say("Favourite categories"), str(words.listing(told.tastes["category"].dropna().head(3).tolist()))),
+        (say("Service cases"), str(len(told.cases))),
+        (say("Complaints"), str(int((told.cases["kind"] == "complaint").sum()))),
+        (say("Next action"), str(_next(told))),
+    ]
+    frame = pd.DataFrame({"fact": [str(k) for k, _ in rows], "value": [v for _, v in rows]})
+    return Table(name="customer_record", title=say("Customer record"), frame=frame, headings={"fact": _head(say("Fact")), "value": _head(say("Value"))}, rows_shown=30)
+
+
+def churn(leaving: Churn, plan: pd.DataFrame, stakes: pd.DataFrame, *, day: dt.date, currency: str) -> Finding:
+    """Return the finding on leaving: how many, whom to call, what it is worth."""
+    called = plan[~plan["held"]]
+    at_risk = float(stakes["at_stake"].sum())
+    wrong = max(0.05, abs(leaving.tested["chance"].mean() / max(1e-9, leaving.base) - 1))
+    gain = float(called["gain"].sum())
+    headline = say(
+        "Purchases of {risk} ({low} to {high}) are at risk; {count} contacts are worth making and should bring {gain} after their cost.",
+        risk=words.money(at_risk, currency), low=words.money(at_risk * (1 - wrong), currency), high=words.money(at_risk * (1 + wrong), currency),
+        count=words.number(len(called)), gain=words.money(gain, currency),
+    )
+    late = say("Contact the {count} customers of the list this week; leave the {held} marked ones alone, to measure the effect.", count=words.number(len(called)), held=words.number(int(plan["held"].sum())))
+    actions = (Action(what=late, owner=say("Customer care"), due=day + dt.timedelta(days=7), value=gain, unit=currency),)
+    low, high = RIGHT_SLOPE
+    checks = (
+        _check(
+            say("Better than the last purchase alone"), leaving.ranking >= leaving.recency_ranking - 1e-9,
+            say("Of a leaver and a stayer, {mine} of pairs were put in the right order; by days since the last purchase alone, {naive}.", mine=words.percent(leaving.ranking), naive=words.percent(leaving.recency_ranking)),
+        ),
+        _check(
+            say("Chances come true"), low <= leaving.slope <= high,
+            say("On a past date the page said {said} would not buy; {came} did not.", said=words.percent(leaving.tested["chance"].mean()), came=words.percent(leaving.base)),
+        ),
+        _check(say("Effect of a contact"), None, say("How many a contact keeps is your own figure until the marked customers have been compared.")),
+    )
+    return Finding(
+        room="customers", headline=headline, actions=actions, checks=checks,
+        quantity=Quantity(value=at_risk, low=at_risk * (1 - wrong), high=at_risk * (1 + wrong), unit=currency, name=say("Purchases at risk")),
+        caveats=(say("Leaving means no purchase in the next {days} days; some would have come back later.", days=words.number(leaving.days_ahead)),),
+        facts={"contacts": float(len(called)), "gain": gain},
+    )
+
+
+def plan_table(plan: pd.DataFrame, currency: str) -> Table:
+    """Return the list of contacts by owner, with the company's own numbers."""
+    marks = {True: str(say("leave alone (to compare)")), False: str(say("contact"))}
+    frame = plan.assign(do=plan["held"].map(marks)).sort_values(["owner", "gain"], ascending=[True, False])
+    head = {
+        "owner": _head(say("Region")), "customer": _head(say("Customer")), "do": _head(say("What to do")), "days_since": _head(say("Days since the last purchase"), "number"),
+        "chance": _head(say("Chance of no purchase"), "percent"), "at_stake": _head(say("Purchases at risk"), "money", unit=currency), "gain": _head(say("Expected gain"), "money", unit=currency),
+    }
+    return Table(name="contacts", title=say("Whom to contact, by region"), frame=frame, headings=head)
+
+
+def calendar_table(calendar: pd.DataFrame) -> Table:
+    """Return whom to think of on which day."""
+    names = {"birthday": say("Birthday"), "holiday": say("Holiday"), "member_day": say("Member day"), "follow_up": say("Follow-up on a case")}
+    frame = calendar.assign(why=[str(names[r]) for r in calendar["reason"]])
+    head = {"day": _head(say("Day"), "day"), "customer": _head(say("Customer")), "why": _head(say("Occasion")), "detail": _head(say("Detail"))}
+    return Table(name="care_calendar", title=say("Care calendar"), frame=frame, headings=head)
+
+
+def response_table(told: pd.DataFrame, names: list[Text]) -> Table:
+    """Return how each group answered each kind of promotion."""
+    frame = told.assign(name=[str(names[g]) for g in told["group"]])
+    head = {"name": _head(say("Group")), "kind": _head(say("Kind")), "sent": _head(say("Customers"), "number"), "rate": _head(say("Answered"), "percent"), "low": _head(say("at least"), "percent"), "high": _head(say("at most"), "percent")}
+    return Table(name="responses", title=say("Who answered promotions"), frame=frame, headings=head)
+
+
+def _value_checks(life: Lifetime, checked: Audit, mean: pd.DataFrame, kept: pd.DataFrame) -> tuple[Check, ...]:
+    naive = mean.loc[["repeat_last", "recency_only"], "ranking"].max()
+    last = checked.cuts[checked.cuts["method"] == "model"].iloc[-1]
+    told = [
+        _check(
+            say("Better than simple rules"), checked.wins,
+            say("On past dates {mine} of pairs of customers were put in the right order; the best simple rule did {naive}.", mine=words.percent(mean.loc["model", "ranking"]), naive=words.percent(naive)),
+        ),
+        _check(
+            say("Total on the last past date"), abs(last["bias"]) <= 0.15,
+            say("{said} purchases were foretold, {came} were made.", said=words.number(last["predicted"]), came=words.number(last["actual"])),
+        ),
+        _check(
+            say("Season"), life.season is not None and last["unseen"] < 0.1,
+            say("The season was learnt from past years.") if life.season is not None else say("Less than a year and two months were seen, so that no season could be learnt; a strong season ahead will be missed."),
+        ),
+        _check(
+            say("Who leaves"), not life.model.degenerate,
+            say("The history tells those who have left from those who buy seldom.") if not life.model.degenerate else say("The history cannot tell who has left from who buys seldom."),
+        ),
+    ]
+    if len(kept):
+        told.append(_check(
+            say("Earlier forecasts"), bool(kept["held"].mean() >= 0.6),
+            say("{good} of {all} earlier forecasts held what came.", good=words.number(kept["held"].sum()), all=words.number(len(kept))),
+        ))
+    return tuple(told)
+
+
+def _rule(conditions: list[tuple[str, str, float]]) -> Text:
+    parts = []
+    for name, sign, cut in conditions:
+        shown = words.number(float(np.exp(cut)) if name in ("yearly", "amount", "units") else cut)
+        form = say("{what} up to {cut}", what=_feature(name), cut=shown) if sign == "<=" else say("{what} above {cut}", what=_feature(name), cut=shown)
+        parts.append(form)
+    return words.listing(parts)
+
+
+def _feature(name: str) -> Text:
+    known = {
+        "yearly": say("purchases a year"), "amount": say("usual purchase"), "units": say("units a purchase"), "variety": say("share of categories bought"),
+        "contacts": say("service cases"), "region": say("region"), "kind": say("kind of customer"), "level": say("member level"), "channel": say("came through"),
+        "since": say("customer since"), "birthday": say("birthday"), "contact_allowed": say("may be contacted"), "name": say("name"), "phone": say("phone"), "mail": say("mail"), "address": say("address"),
+    }
+    return known.get(name, Text(name))
+
+
+def stage_name(stage: str) -> Text:
+    """Return what a stage is called on a page."""
+    known = {"new": say("new"), "active": say("active"), "slowing": say("slowing down"), "asleep": say("asleep"), "lost": say("lost"), "returned": say("returned"), "none": say("not yet a customer")}
+    return known.get(stage, Text(stage))
+
+
+def _next(told: Record) -> Text:
+    if told.worth.get("gain", 0.0) > 0:
+        return say("Contact this week: a purchase may be lost")
+    kept = {"new": say("Thank for the first purchase"), "lost": say("Nothing: a contact would cost more than it brings"), "asleep": say("Include in the next win-back mail")}
+    return kept.get(told.stage, say("Nothing now: buys as usual"))
+
+
+def _wilson(row: pd.Series) -> tuple[float, float]:
+    n = row["customers"] / row["share"]
+    p, z = row["share"], 1.645
+    middle, wide = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return float((middle - wide) / (1 + z**2 / n)), float((middle + wide) / (1 + z**2 / n))
+
+
+def _check(name: Text, passed: bool | None, sentence: Text) -> Check:
+    return Check(name=name, passed=None if passed is None else bool(passed), sentence=sentence)
+
+
+def _head(label: Text, kind: str = "text", unit: str = "") -> Heading:
+    return Heading(label=label, kind=kind, unit=unit)
