@@ -81,6 +81,7 @@ def load(
     """Load what is new. Example: opslib load --company retailer."""
     from opslib.warehouse import intake
 
+    _speak(company)
     print(intake.load(company, mapping).report())
 
 
@@ -89,6 +90,7 @@ def check(company: Company = "demo", language: Language = "") -> None:
     """Judge the data's quality. Example: opslib check --company demo."""
     from opslib.publish import quality
 
+    _speak(company)
     print(quality.publish(company, language=language))
 
 
@@ -117,6 +119,7 @@ def run(
 
     if demo:
         _demo_if_needed(company)
+    _speak(company)
     batch = runs.run(
         company,
         names or None,
@@ -138,6 +141,7 @@ def run(
 @app.command()
 def publish(company: Company = "demo") -> None:
     """Make reports and gallery again. Example: opslib publish."""
+    _speak(company)
     _publish(company, changed=True)
     _where_to_go(company)
 
@@ -158,6 +162,7 @@ def status(company: Company = "demo") -> None:
     """Show what ran, what failed, how old it is. Example: opslib status."""
     from opslib.runs import status as state
 
+    _speak(company)
     print(state.report(company))
 
 
@@ -179,6 +184,8 @@ def forget(
 ) -> None:
     """Remove a person everywhere. Example: opslib forget 12345 --company shop."""
     from opslib.warehouse import people
+
+    _speak(company)
 
     if not yes:
         typer.confirm(
@@ -205,6 +212,14 @@ def main() -> None:
         )
         print(say("Error: {what}", what=plain), file=sys.stderr)
         sys.exit(2)
+
+
+def _speak(company: str) -> None:
+    """Speak the company's language, unless the environment names another."""
+    from opslib.warehouse import company as companies
+
+    if not os.environ.get("OPSLIB_LANGUAGE"):
+        words.speak(companies.read(company).language)
 
 
 def _demo_if_needed(company: str) -> None:

@@ -13,7 +13,11 @@ def _opslib(*words, home):
 
     env = {**os.environ, "OPSLIB_HOME": str(home)}
     return subprocess.run(
-        [sys.executable, "-m", "opslib", *words], env=env, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "opslib", *words],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

@@ -65,18 +65,35 @@ def test_a_table_writes_each_language_and_never_ten_decimals():
 def test_a_figure_speaks_the_other_language_without_running_again():
     say = words.catalogue("opslib.show")
     frame = pd.DataFrame({"x": ["a", "b"], "y": [1.0, 2.0]})
-    fig = forms.bars(frame, x="x", y="y", title=say("what happened"), x_title=say("weeks"), y_title=say("units"))
+    fig = forms.bars(
+        frame,
+        x="x",
+        y="y",
+        title=say("what happened"),
+        x_title=say("weeks"),
+        y_title=say("units"),
+    )
     chinese = report.in_language(json.loads(fig.to_json()), "zh")
     assert chinese["layout"]["title"]["text"] == "实际"
     assert chinese["layout"]["xaxis"]["title"]["text"] == "周"
     assert "<svg" in stills.svg(chinese)
 
 
-@pytest.mark.parametrize("form", ["band", "lines", "bars", "dots", "heat", "waterfall", "points"])
+@pytest.mark.parametrize(
+    "form", ["band", "lines", "bars", "dots", "heat", "waterfall", "points"]
+)
 def test_every_chart_form_draws_as_a_still(form):
     say = words.catalogue("opslib.show")
     t = say("units")
-    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0], "y": [1.0, 3.0, 2.0], "lo": [0.5, 2.0, 1.0], "hi": [2.0, 4.0, 3.0], "n": list("abc")})
+    frame = pd.DataFrame(
+        {
+            "x": [1.0, 2.0, 3.0],
+            "y": [1.0, 3.0, 2.0],
+            "lo": [0.5, 2.0, 1.0],
+            "hi": [2.0, 4.0, 3.0],
+            "n": list("abc"),
+        }
+    )
     made = {
         "band": lambda: forms.band(frame, x="x", y="y", low="lo", high="hi", title=t, x_title=t, y_title=t),
         "lines": lambda: forms.lines(frame, x="x", ys={"y": t, "hi": t}, title=t, x_title=t, y_title=t),
@@ -91,7 +108,9 @@ def test_every_chart_form_draws_as_a_still(form):
 
 
 def test_a_slider_is_held_to_its_bounds_and_refuses_what_is_no_number():
-    slider = controls.Slider(name="level", label=Text("Level"), low=0, high=1, step=0.1, value=0.5)
+    slider = controls.Slider(
+        name="level", label=Text("Level"), low=0, high=1, step=0.1, value=0.5
+    )
     assert controls.clamp(slider, 1e9) == 1
     assert controls.clamp(slider, "0.25") == 0.25
     with pytest.raises(ValueError, match="level is 'much'"):
@@ -102,7 +121,9 @@ def test_a_failing_what_if_says_one_polite_sentence_and_no_traceback():
     def compute(level):
         raise RuntimeError("secret path")
 
-    slider = controls.Slider(name="level", label=Text("Level"), low=0, high=1, step=0.1, value=0.5)
+    slider = controls.Slider(
+        name="level", label=Text("Level"), low=0, high=1, step=0.1, value=0.5
+    )
     box = controls.live(controls.WhatIf(sliders=[slider], compute=compute))
     assert "secret" not in box.children[-1].value
     assert "cannot be worked out" in box.children[-1].value
@@ -110,7 +131,9 @@ def test_a_failing_what_if_says_one_polite_sentence_and_no_traceback():
 
 @pytest.mark.slow
 def test_pages_of_a_real_run_keep_every_promise(demo_home):
-    batch = runs.run("demo", ["inventory/demand_forecast"], preset="quick", jobs=1, timeout=300)
+    batch = runs.run(
+        "demo", ["inventory/demand_forecast"], preset="quick", jobs=1, timeout=300
+    )
     assert batch.exit_code == 0, batch.summary()
     index = gallery.publish("demo")
     folder = places.reports() / batch.results[0]["folder"]
@@ -120,7 +143,12 @@ def test_pages_of_a_real_run_keep_every_promise(demo_home):
     assert "未来几周能卖出多少？" in chinese
     assert "结论" in chinese
     assert "The answer" not in chinese
-    for page in (english, chinese, index.read_text("utf-8"), (index.parent / "index.zh.html").read_text("utf-8")):
+    for page in (
+        english,
+        chinese,
+        index.read_text("utf-8"),
+        (index.parent / "index.zh.html").read_text("utf-8"),
+    ):
         assert not re.search(r"""(src|href)=["'](https?:)?//""", page)
         assert "clean_demand" not in page
         assert "Traceback" not in page
@@ -131,7 +159,9 @@ def test_pages_of_a_real_run_keep_every_promise(demo_home):
         assert mail.stat().st_size < 1_000_000
         assert "<svg" in mail.read_text("utf-8")
     assert "数据告诉我们什么" in (index.parent / "index.zh.html").read_text("utf-8")
-    assert "Are we on plan" in index.read_text("utf-8") or "plan: sales" in index.read_text("utf-8")
+    assert "Are we on plan" in index.read_text(
+        "utf-8"
+    ) or "plan: sales" in index.read_text("utf-8")
     with (folder / "forecast.csv").open(encoding="utf-8-sig") as file:
         rows = list(csv.reader(file))
     assert rows[0][:3] == ["Item", "Place", "Expected units"]
@@ -144,7 +174,12 @@ def test_a_formula_in_the_data_leaves_as_text(home):
     import openpyxl
 
     data = tables.data(
-        Table(name="t", title=Text("t"), frame=pd.DataFrame({"a": ["=1+1", "@x", "ok"]}), headings={"a": Heading(label=Text("A", "甲"))})
+        Table(
+            name="t",
+            title=Text("t"),
+            frame=pd.DataFrame({"a": ["=1+1", "@x", "ok"]}),
+            headings={"a": Heading(label=Text("A", "甲"))},
+        )
     )
     report._table_files(home, data, {"key": "k"}, "en")
     cell = openpyxl.load_workbook(home / "t.xlsx").active["A2"]
