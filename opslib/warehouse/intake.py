@@ -213,6 +213,7 @@ def _load_one(
         ).fetchone():
             return Delivery(source=told.source, file=_named(work), again=True)
     _reshape(connection, told, delivered)
+    told = mapping.only_delivered(told, sources.columns(connection))
     mapping.check_columns(told, sources.columns(connection), _named(work))
     number = _one(connection, "SELECT coalesce(max(delivery), 0) + 1 FROM _deliveries")
     rows = _one(connection, "SELECT count(*) FROM stage.raw")
@@ -275,7 +276,8 @@ def _reshape(connection: Any, told: mapping.Mapping, delivered: list[str]) -> No
         others = ", ".join(f'"{c}"' for c in delivered if c not in keep)
         chosen = ", ".join(["_row", *(f'"{c}"' for c in keep)])
         connection.execute(
-            "CREATE OR REPLACE TABLE stage.raw AS SELECT * FROM (UNPIVOT "
+            "CREATE OR REPLACE TABLE stage.raw AS SELECT row_number() OVER () AS _row, "
+            "* EXCLUDE (_row) FROM (UNPIVOT "
             f"(SELECT {chosen}, COLUMNS([{_texts(delivered, keep)}])::VARCHAR FROM stage.raw) "
             f'ON {others} INTO NAME "{unpivot["names"]}" VALUE "{unpivot["values"]}")'
         )

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -107,7 +107,22 @@ def read(path: Path) -> Mapping:
 def identity(table: str, source: str = "") -> Mapping:
     """Return the mapping of a file that carries a table's own column names."""
     columns = {c: c for c in tables.table(table).columns}
-    return Mapping(source=source or table, rows=(Route(to=table, columns=columns),))
+    return Mapping(
+        source=source or table,
+        rows=(Route(to=table, columns=columns),),
+        options={"own_names": True},
+    )
+
+
+def only_delivered(mapping: Mapping, delivered: list[str]) -> Mapping:
+    """Return a mapping by own names without the columns that were not delivered."""
+    if not mapping.options.get("own_names"):
+        return mapping
+    needed = [
+        c.name for c in tables.table(mapping.rows[0].to).columns.values() if c.required
+    ]
+    kept = {c: c for c in mapping.rows[0].columns if c in delivered or c in needed}
+    return replace(mapping, rows=(replace(mapping.rows[0], columns=kept),))
 
 
 def parse(told: dict[str, Any], name: str) -> Mapping:

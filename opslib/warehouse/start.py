@@ -209,6 +209,8 @@ def _score(name: str, columns: dict[str, str]) -> float:
     """Rank tables: recognised columns count, needed ones that lack count against."""
     table = tables.table(name)
     need = [c.name for c in table.columns.values() if c.required]
+    if name == "sales_lines" and {"quantity", "price"} <= {*columns}:
+        need.remove("amount")
     return len(columns) - 1.5 * sum(n not in columns for n in need) + 0.01 * len(need)
 
 
@@ -217,7 +219,7 @@ def _months_across(headings: list[str]) -> dict[str, Any] | None:
     if len(months) < 3:
         return None
     keep = [h for h in headings if h not in months]
-    return {"keep": keep, "names": "month", "values": "quantity"}
+    return {"keep": keep, "names": "day", "values": "quantity"}
 
 
 def _write(

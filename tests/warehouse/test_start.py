@@ -18,11 +18,35 @@ def _chinese_sheet(path, rows=400):
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.append(["某公司销售明细表"])
-    sheet.append(["订单号", "下单日期", "货号", "门店", "会员号", "销量", "成交价", "销售额（元）", "备注"])
+    sheet.append(
+        [
+            "订单号",
+            "下单日期",
+            "货号",
+            "门店",
+            "会员号",
+            "销量",
+            "成交价",
+            "销售额（元）",
+            "备注",
+        ]
+    )
     for i in range(rows):
         n, price = source.randint(1, 5), source.choice([9.9, 19.9, 35])
         day = dt.date(2025, 6, 2) + dt.timedelta(days=source.randint(0, 380))
-        sheet.append([f"D{i // 2}", day, f"H{source.randint(1, 9)}", "一店", 1000 + i % 50, n, price, f"￥{n * price:,.2f}", ""])
+        sheet.append(
+            [
+                f"D{i // 2}",
+                day,
+                f"H{source.randint(1, 9)}",
+                "一店",
+                1000 + i % 50,
+                n,
+                price,
+                f"￥{n * price:,.2f}",
+                "",
+            ]
+        )
     sheet.append(["合计", None, None, None, None, 9000, None, "￥100,000", None])
     book.save(path)
 
@@ -42,7 +66,9 @@ def test_a_chinese_sheet_with_title_money_signs_and_a_total_row_comes_in_whole(h
 
 
 def test_an_amount_that_lacks_is_quantity_times_price(home):
-    frame = pd.DataFrame({"Date": ["05.01.2026"], "SKU": ["A"], "Qty": [3], "Unit price": ["2.50"]})
+    frame = pd.DataFrame(
+        {"Date": ["05.01.2026"], "SKU": ["A"], "Qty": [3], "Unit price": ["2.50"]}
+    )
     frame.to_csv(home / "till.csv", index=False, sep=";")
     begun = start.start(home / "till.csv")
     with open_store("till") as store:
@@ -51,16 +77,13 @@ def test_an_amount_that_lacks_is_quantity_times_price(home):
 
 
 def test_months_across_become_rows(home):
-    frame = pd.DataFrame({"SKU": ["A", "B"], "2026-01": [1, 2], "2026-02": [3, 4], "2026-03": [5, 6]})
+    frame = pd.DataFrame(
+        {"SKU": ["A", "B"], "2026-01": [1, 2], "2026-02": [3, 4], "2026-03": [5, 6]}
+    )
     frame["Price"] = 2.0
     frame.to_excel(home / "wide.xlsx", index=False)
-    asked = []
-
-    def ask(question, choices):
-        asked.append(question)
-        return "month" if "Day" in question else choices[0]
-
-    start.start(home / "wide.xlsx", ask=ask)
+    begun = start.start(home / "wide.xlsx")
+    assert begun.table == "sales_lines", begun.report()
     with open_store("wide") as store:
         frame = store.read("sales_lines")
     assert len(frame) == 6
@@ -77,14 +100,23 @@ def test_a_file_that_fits_no_table_says_what_lacks_in_both_languages(home):
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("name", ["sales_lines", "purchase_orders", "budget_lines", "service_cases"])
+@pytest.mark.parametrize(
+    "name", ["sales_lines", "purchase_orders", "budget_lines", "service_cases"]
+)
 def test_a_filled_form_is_recognised_as_its_own_table(home, name, language):
     path = template.write(name, home / f"{name}.xlsx", language)
     book = openpyxl.load_workbook(path)
     heads = [c.value for c in book[name][1]]
     known = tables.table(name).columns
     assert heads == [c.label.in_language(language) for c in known.values()]
-    samples = {"text": "X1", "number": 1, "money": 1, "whole": 1, "day": "2026-01-05", "flag": "yes"}
+    samples = {
+        "text": "X1",
+        "number": 1,
+        "money": 1,
+        "whole": 1,
+        "day": "2026-01-05",
+        "flag": "yes",
+    }
     row = ["revenue" if n == "kind" else samples[c.type] for n, c in known.items()]
     book[name].append(row)
     book.save(path)
@@ -96,10 +128,14 @@ def test_a_filled_form_is_recognised_as_its_own_table(home, name, language):
 def test_a_later_delivery_comes_in_by_the_kept_mapping(home):
     from opslib.warehouse import intake
 
-    frame = pd.DataFrame({"Date": ["2026-01-05"], "SKU": ["A"], "Qty": [3], "Amount": [6.0]})
+    frame = pd.DataFrame(
+        {"Date": ["2026-01-05"], "SKU": ["A"], "Qty": [3], "Amount": [6.0]}
+    )
     frame.to_csv(home / "till1.csv", index=False)
     start.start(home / "till1.csv", company="shop")
-    frame.assign(Date="2026-02-05").to_csv(places.raw("shop") / "till2.csv", index=False)
+    frame.assign(Date="2026-02-05").to_csv(
+        places.raw("shop") / "till2.csv", index=False
+    )
     made = intake.load("shop")
     assert [d.again for d in made.deliveries] == [True, False]
     with open_store("shop") as store:
@@ -110,10 +146,20 @@ def test_the_quality_page_names_what_is_wrong_and_its_owner(home):
     from opslib.publish import quality
     from opslib.warehouse import intake
 
-    rows = [{"day": f"2026-01-{d:02d}", "item": "A", "quantity": q, "amount": 5.0} for d, q in [(5, 1), (6, -1), (7, 1)]]
+    rows = [
+        {"day": f"2026-01-{d:02d}", "item": "A", "quantity": q, "amount": 5.0}
+        for d, q in [(5, 1), (6, -1), (7, 1)]
+    ]
     places.raw("shop").mkdir(parents=True)
     pd.DataFrame(rows).to_csv(places.raw("shop") / "s.csv", index=False)
-    source = {"name": "s", "table": "sales_lines", "files": "s.csv", "owner": "Ann", "control_column": "amount", "control_total": 16.0}
+    source = {
+        "name": "s",
+        "table": "sales_lines",
+        "files": "s.csv",
+        "owner": "Ann",
+        "control_column": "amount",
+        "control_total": 16.0,
+    }
     company.write("shop", {"language": "zh"}, [source])
     report = intake.load("shop").report()
     assert "difference -1.00" in report.en
