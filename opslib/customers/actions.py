@@ -114,13 +114,17 @@ def response_by_group(
 
     checks.columns(sent, ["campaign", "kind", "customer"], "campaigns sent")
     checks.columns(answered, ["campaign", "customer"], "answers")
+    if sent.empty:
+        names = ["group", "kind", "sent", "answered", "rate", "low", "high"]
+        return pd.DataFrame(columns=names)
+    way_out = "Pass groups of the customers who were written to."
+    known = int(sent["customer"].isin(groups["customer"]).sum())
+    checks.at_least(known, 1, "campaign contacts with a group", way_out)
     yes = answered[["campaign", "customer"]].drop_duplicates().assign(yes=1)
     both = sent.drop_duplicates(["campaign", "customer"]).merge(
         yes, on=["campaign", "customer"], how="left"
     )
     both = both.merge(groups[["customer", "group"]], on="customer")
-    way_out = "Pass groups of the customers who were written to."
-    checks.at_least(len(both), 1, "campaign contacts with a group", way_out)
     by = both.assign(yes=both["yes"].fillna(0)).groupby(["group", "kind"])
     told = by.agg(
         sent=("yes", "size"), answered=("yes", "sum"), people=("customer", "nunique")

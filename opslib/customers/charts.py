@@ -69,7 +69,7 @@ def leavers_found(leaving: Churn) -> Any:
 def chances(leaving: Churn) -> Any:
     """Return chances said and shares that came, with their 90 % range."""
     frame = calibration(leaving.tested)
-    frame = frame.assign(said=[f"{s:.0%}" for s in frame["said"]], **{c: frame[c] * 100 for c in ("came", "low", "high")})
+    frame = frame.assign(said=[f"{s:.0%}" for s in frame["said"]], came=frame["came"] * 100, low=100 * frame[["low", "came"]].min(axis=1), high=100 * frame[["high", "came"]].max(axis=1))
     return forms.dots(frame.drop_duplicates("said"), y="said", x="came", low="low", high="high", title=say("What was said, and what came"), x_title=say("Did not buy (%); beside it, the chance said"))
 
 
