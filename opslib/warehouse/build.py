@@ -89,9 +89,8 @@ def _opened(aside: Path, stage: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         connection.execute("SET memory_limit = '1200MB'")
         connection.execute("SET threads = 2")
-        connection.execute("SET preserve_insertion_order = false")
         connection.execute(f"SET temp_directory = '{stage}.spill'")
-        connection.execute(f"ATTACH '{stage}' AS stage")
+        connection.execute("ATTACH ':memory:' AS stage")
         connection.execute(_BOOKS)
         for table in tables.all_tables().values():
             columns = ", ".join(

@@ -217,6 +217,7 @@ def _load_one(
     mapping.check_columns(told, sources.columns(connection), _named(work))
     number = _one(connection, "SELECT coalesce(max(delivery), 0) + 1 FROM _deliveries")
     rows = _one(connection, "SELECT count(*) FROM stage.raw")
+    rows += _set_totals_aside(connection, told, number)
     control = _control(connection, work)
     _route_rows(connection, told, _named(work))
     loaded: dict[str, int] = {}
@@ -252,9 +253,7 @@ def _load_one(
          json.dumps({k.lstrip("+"): v for k, v in loaded.items()}),
          control[0], control[1], control[2]],
     )  # fmt: skip
-    connection.execute(
-        "DROP TABLE IF EXISTS stage.raw; DROP TABLE IF EXISTS stage.good;"
-    )
+    connection.execute("DETACH stage; ATTACH ':memory:' AS stage")
     totals = (control[2], control[1]) if control[1] is not None else None
     return Delivery(
         source=told.source, file=_named(work), rows=rows, loaded=loaded, aside=aside,
@@ -275,22 +274,22 @@ def _reshape(connection: Any, told: mapping.Mapping, delivered: list[str]) -> No
         keep = [c for c in unpivot["keep"] if c in delivered]
         others = ", ".join(f'"{c}"' for c in delivered if c not in keep)
         chosen = ", ".join(["_row", *(f'"{c}"' for c in keep)])
-        connection.execute(
-            "CREATE OR REPLACE TABLE stage.raw AS SELECT row_number() OVER () AS _row, "
-            "* EXCLUDE (_row) FROM (UNPIVOT "
+        sources.restage(
+            connection,
+            "SELECT * EXCLUDE (_row) FROM (UNPIVOT "
             f"(SELECT {chosen}, COLUMNS([{_texts(delivered, keep)}])::VARCHAR FROM stage.raw) "
-            f'ON {others} INTO NAME "{unpivot["names"]}" VALUE "{unpivot["values"]}")'
+            f'ON {others} INTO NAME "{unpivot["names"]}" VALUE "{unpivot["values"]}")',
         )
     for place, join in enumerate(told.options.get("join", ())):
-        connection.execute(
-            f"CREATE OR REPLACE TABLE stage.raw AS SELECT raw.*, j{place}.* "
-            f"FROM stage.raw AS raw LEFT JOIN ({join['query']}) AS j{place} ON {join['where']}"
+        sources.restage(
+            connection,
+            f"SELECT raw.*, j{place}.* FROM stage.raw AS raw "
+            f"LEFT JOIN ({join['query']}) AS j{place} ON {join['where']}",
+            number=False,
         )
     if told.let:
         helpers = ", ".join(f'({sql}) AS "{name}"' for name, sql in told.let.items())
-        connection.execute(
-            f"CREATE OR REPLACE TABLE stage.raw AS SELECT *, {helpers} FROM stage.raw"
-        )
+        sources.restage(connection, f"SELECT *, {helpers} FROM stage.raw", number=False)
 
 
 def _texts(delivered: list[str], keep: list[str]) -> str:
@@ -319,10 +318,11 @@ def _route_rows(connection: Any, told: mapping.Mapping, file: str) -> None:
         for place, route in enumerate(told.rows)
     )
     sql = f"CASE {cases} ELSE -1 END" if cases else "-2"
+    kept = "TABLE" if "select" in sql.lower() else "VIEW"
     try:
         connection.execute(
-            "CREATE OR REPLACE TABLE stage.routes AS "
-            f"SELECT _row, CAST({sql} AS SMALLINT) AS _route FROM stage.raw"
+            f"CREATE {kept} stage.routes AS "
+            f"SELECT *, CAST({sql} AS SMALLINT) AS _route FROM stage.raw"
         )
     except duckdb.Error as error:
         raise ContractError(
@@ -375,10 +375,9 @@ def _fill(
         connection.execute(
             f"CREATE OR REPLACE TABLE stage.good AS SELECT _row, {chosen}, "
             f"CAST(_reason AS SMALLINT) AS _reason, "
-            f"CASE WHEN _reason IS NULL THEN {first} ELSE 1 END AS _time, "
-            f"{_failing(raws)} AS _value FROM (SELECT *, {reason} AS _reason FROM ("
-            f"SELECT {parts} FROM stage.raw AS raw JOIN stage.routes AS routes "
-            f"ON raw._row = routes._row WHERE {where}))"
+            f"CASE WHEN _reason IS NULL THEN {first} ELSE 1 END AS _time "
+            f"FROM (SELECT *, {reason} AS _reason FROM ("
+            f"SELECT {parts} FROM stage.routes AS raw WHERE {where}))"
         )
     except duckdb.Error as error:
         raise ContractError(
@@ -391,16 +390,6 @@ def _fill(
         ) from None
     if not quiet:
         _quarantine(connection, told, route, number, tests)
-
-
-def _failing(raws: list[str]) -> str:
-    """Return SQL for the delivered texts, so that a reason can show the value."""
-    names = [raw.rsplit(" AS ", 1)[1] for raw in raws]
-    return (
-        f"CASE WHEN _reason IS NOT NULL THEN [{', '.join(names)}] END"
-        if names
-        else "NULL"
-    )
 
 
 def _cast_test(column: tables.Column) -> tuple[str, Text]:
@@ -564,11 +553,26 @@ def _set_aside(
     connection.execute(
         f"""INSERT INTO _set_aside
         SELECT {number}, ?, ?, '', raw._row, ?, ?, {day}, to_json(raw)::VARCHAR, NULL
-        FROM stage.raw AS raw JOIN stage.routes AS routes ON raw._row = routes._row
-        WHERE _route = {place}""",
+        FROM stage.raw AS raw WHERE _row IN
+        (SELECT _row FROM stage.routes WHERE _route = {place})""",
         [told.source, "quarantine" if place < 0 else "aside", why.get("en", ""),
          why.get("zh", why.get("en", ""))],
     )  # fmt: skip
+
+
+def _set_totals_aside(connection: Any, told: mapping.Mapping, number: int) -> int:
+    """Set the rows aside that a reader found to add up others; return how many."""
+    if "totals" not in {
+        t for (t,) in connection.execute("SHOW TABLES FROM stage").fetchall()
+    }:
+        return 0
+    what = say("a row of totals, which adds up others")
+    connection.execute(
+        f"INSERT INTO _set_aside SELECT {number}, ?, 'aside', '', NULL, ?, ?, NULL, "
+        "to_json(t)::VARCHAR, NULL FROM stage.totals AS t",
+        [told.source, what.en, what.zh],
+    )
+    return _one(connection, "SELECT count(*) FROM stage.totals")
 
 
 def _any_day(told: mapping.Mapping) -> str:

@@ -223,7 +223,8 @@ def cast(raw: str, kind: str, decimal: str = ".") -> str:
     text = f"trim(CAST({raw} AS VARCHAR))"
     filled = f"nullif({text}, '')"
     if kind == "text":
-        return f"nullif(regexp_replace({text}, '^(\\d+)\\.0$', '\\1'), '')"
+        whole = f"regexp_replace({text}, '^(\\d+)\\.0$', '\\1')"
+        return f"CASE WHEN {text} LIKE '%.0' THEN {whole} ELSE {filled} END"
     if kind in ("number", "money"):
         return (
             f"coalesce(TRY_CAST({filled} AS DOUBLE), {_loose_number(filled, decimal)})"

@@ -68,10 +68,7 @@ def stage(
     with contextlib.ExitStack() as after:
         try:
             relation = reader(connection, path, read, after)
-            connection.execute(
-                "CREATE OR REPLACE TABLE stage.raw AS "
-                f"SELECT row_number() OVER () AS _row, * FROM {relation}"
-            )
+            restage(connection, f"SELECT * FROM {relation}")
         except (duckdb.Error, UnicodeError, zipfile.BadZipFile, KeyError) as error:
             if "space" in str(error).lower() and isinstance(error, duckdb.IOException):
                 raise
@@ -121,6 +118,25 @@ def stage_query(
             )
         ) from error
     return columns(connection)
+
+
+def restage(
+    connection: duckdb.DuckDBPyConnection, sql: str, *, number: bool = True
+) -> None:
+    """Make `stage.raw` of a query; `_row` numbers its rows as they come.
+
+    Args:
+        connection: The building warehouse.
+        sql: The query.
+        number: Whether to number its rows; False: it hands `_row` on.
+    """
+    connection.execute("SET preserve_insertion_order = true")
+    connection.execute(f"CREATE OR REPLACE TABLE stage.delivered AS {sql}")
+    connection.execute("SET preserve_insertion_order = false")
+    row = "rowid + 1 AS _row, " if number else ""
+    connection.execute(
+        f"CREATE OR REPLACE VIEW stage.raw AS SELECT {row}* FROM stage.delivered"
+    )
 
 
 def columns(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -215,7 +231,11 @@ def _excel(
     parts = [found[wanted]] if wanted else _alike(found)
     frame = pd.concat(parts, ignore_index=True).fillna("")
     if read.get("totals", "drop") == "drop":
-        frame = frame[~_is_total(frame)]
+        total = _is_total(frame)
+        connection.register("_totals", frame[total].astype("string"))
+        connection.execute("CREATE OR REPLACE TABLE stage.totals AS FROM _totals")
+        connection.unregister("_totals")
+        frame = frame[~total]
     connection.register("_sheet", frame.astype("string"))
     after.callback(connection.unregister, "_sheet")
     return "_sheet"
@@ -332,11 +352,10 @@ def _separator(path: Path) -> str:
 
 def _append(connection: Any, part: pd.DataFrame, *, first: bool) -> None:
     connection.register("_part", part)
-    chosen = "SELECT row_number() OVER () AS _row, * FROM _part"
     if first:
-        connection.execute(f"CREATE OR REPLACE TABLE stage.raw AS {chosen}")
+        restage(connection, "SELECT * FROM _part")
     else:
-        connection.execute(f"INSERT INTO stage.raw {chosen}")
+        connection.execute("INSERT INTO stage.delivered SELECT * FROM _part")
     connection.unregister("_part")
 
 

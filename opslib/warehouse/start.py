@@ -90,12 +90,16 @@ def start(file: Path, *, company: str | None = None, ask: Ask | None = None) -> 
             told = mapping.Mapping(source=name, options={"unpivot": unpivot})
             intake._reshape(connection, told, headings)
             headings = sources.columns(connection)
-        table, columns = _recognise(connection, headings, file.name, ask)
         sample = _sample(connection)
+        decimal = "," if _comma(sample) else "."
+        table, columns = _recognise(connection, headings, file.name, ask, decimal)
     forms: dict[str, Any] = dict(columns)
     if table == "sales_lines" and "amount" not in columns:
         quantity, price = columns["quantity"], columns["price"]
-        forms["amount"] = {"sql": f"round({_number(quantity)} * {_number(price)}, 2)"}
+        both = [mapping.cast(f'"{h}"', "number", decimal) for h in (quantity, price)]
+        forms["amount"] = {"sql": f"CAST(round({both[0]} * {both[1]}, 2) AS VARCHAR)"}
+        if decimal == ",":
+            forms["amount"]["sql"] = f"replace({forms['amount']['sql']}, '.', ',')"
     _write(name, file, table, forms, unpivot, headings, sample)
     done = intake.load(name)
     unused = tuple(h for h in headings if h not in columns.values() and h != "_sheet")
@@ -105,10 +109,11 @@ def start(file: Path, *, company: str | None = None, ask: Ask | None = None) -> 
 
 
 def _recognise(
-    connection: Any, headings: list[str], file: str, ask: Ask | None
+    connection: Any, headings: list[str], file: str, ask: Ask | None, decimal: str
 ) -> tuple[str, dict[str, str]]:
     found = {
-        t.name: _match(connection, t, headings) for t in tables.all_tables().values()
+        t.name: _match(connection, t, headings, decimal)
+        for t in tables.all_tables().values()
     }
     fits = {n: c for n, c in found.items() if _complete(n, c)}
     ranked = sorted(fits, key=lambda n: _score(n, fits[n]), reverse=True)
@@ -152,13 +157,15 @@ def _ask_missing(
     )
 
 
-def _match(connection: Any, table: tables.Table, headings: list[str]) -> dict[str, str]:
+def _match(
+    connection: Any, table: tables.Table, headings: list[str], decimal: str
+) -> dict[str, str]:
     """Return the best heading for each column, each heading used once."""
     pairs = []
     for column in table.columns.values():
         for heading in headings:
             likeness = _likeness(column, heading)
-            if likeness >= _CLOSE and _holds(connection, heading, column):
+            if likeness >= _CLOSE and _holds(connection, heading, column, decimal):
                 pairs.append((likeness, column.required, column.name, heading))
     taken: dict[str, str] = {}
     for _, _, name, heading in sorted(pairs, key=lambda p: (-p[0], -p[1])):
@@ -184,12 +191,12 @@ def _likeness(column: tables.Column, heading: str) -> float:
     )
 
 
-def _holds(connection: Any, heading: str, column: tables.Column) -> bool:
+def _holds(connection: Any, heading: str, column: tables.Column, decimal: str) -> bool:
     """Say whether most values under a heading read as the column's type."""
     if column.type == "text":
         return True
     quoted = '"' + heading.replace('"', '""') + '"'
-    good = mapping.cast(quoted, column.type)
+    good = mapping.cast(quoted, column.type, decimal)
     share = connection.execute(
         f"SELECT count(v) FILTER (t IS NOT NULL AND t <> ''), count(*) FILTER (t IS NOT NULL AND t <> '') "
         f"FROM (SELECT {good} AS v, trim(CAST({quoted} AS VARCHAR)) AS t FROM stage.raw LIMIT 2000)"
@@ -236,6 +243,8 @@ def _write(
         "files": file.name,
         "rows": [{"to": table, "columns": forms}],
     }
+    if _comma(sample):
+        told["read"] = {"decimal": ","}
     if unpivot:
         told["unpivot"] = unpivot
     if not tables.table(table).key:
@@ -270,12 +279,14 @@ def _write(
 
 
 def _sample(connection: Any) -> str:
-    rows = connection.execute("SELECT * FROM stage.raw LIMIT 50").fetchall()
-    return " ".join(str(v) for row in rows for v in row)
+    rows = connection.execute("SELECT * FROM stage.raw LIMIT 2000").fetchall()
+    return "\n".join(str(v) for row in rows for v in row)
 
 
-def _number(heading: str) -> str:
-    return mapping.cast(f'"{heading}"', "number")
+def _comma(sample: str) -> bool:
+    """Say whether numbers are written with a decimal comma: 1.234,50."""
+    commas = re.findall(r"(?m)^-?[\d.]*\d,\d{1,2}(?:\s?€)?$", sample)
+    return len(commas) > len(re.findall(r"(?m)^-?[\d,]*\d\.\d{1,2}$", sample))
 
 
 def _plain(text: str) -> str:
