@@ -42,13 +42,14 @@ CREATE TABLE IF NOT EXISTS _quality (
 
 @contextlib.contextmanager
 def rebuild(
-    company: str, *, fresh: bool = False
+    company: str, *, fresh: bool = False, clean: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a copy of a warehouse to change; on a clean end it becomes the warehouse.
 
     Args:
         company: Whose warehouse.
         fresh: Begin with an empty one instead of a copy.
+        clean: Write the file anew, so that nothing deleted lingers in it.
 
     Raises:
         ContractError: Another load of this company is going on, or the disk is full.
@@ -65,6 +66,8 @@ def rebuild(
             with _opened(aside, stage) as connection:
                 yield connection
                 stamp = _stamp(connection)
+            if clean:
+                _write_anew(aside)
             _sync(aside)
             aside.replace(path)
             _write(path.with_suffix(".json"), json.dumps(stamp, ensure_ascii=False))
@@ -107,6 +110,17 @@ def _opened(aside: Path, stage: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     finally:
         connection.close()
         shutil.rmtree(f"{stage}.spill", ignore_errors=True)
+
+
+def _write_anew(path: Path) -> None:
+    """Copy what stands in a warehouse to a new file, without its freed blocks."""
+    anew = path.with_suffix(".building_anew")
+    old, new = (str(p).replace("'", "''") for p in (path, anew))
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{old}' AS old (READ_ONLY)")
+        connection.execute(f"ATTACH '{new}' AS anew")
+        connection.execute("COPY FROM DATABASE old TO anew")
+    anew.replace(path)
 
 
 @contextlib.contextmanager

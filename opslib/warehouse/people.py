@@ -92,7 +92,7 @@ def forget(company: str, customer: str) -> Forgotten:
     from opslib.warehouse import build
 
     changed: dict[str, int] = {}
-    with build.rebuild(company) as connection:
+    with build.rebuild(company, clean=True) as connection:
         for table in tables.all_tables().values():
             if "customer" in table.columns:
                 for name in (table.name, f"_history_{table.name}"):
