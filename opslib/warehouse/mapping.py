@@ -220,16 +220,20 @@ def expression(form: Any, column: tables.Column, decimal: str) -> tuple[str, str
 
 def cast(raw: str, kind: str, decimal: str = ".") -> str:
     """Return SQL that reads a delivered value as a type, NULL where it cannot."""
-    text = f"trim(CAST({raw} AS VARCHAR))"
+    plain = f"CAST({raw} AS VARCHAR)"
+    text = f"trim({plain})"
     filled = f"nullif({text}, '')"
     if kind == "text":
         whole = f"regexp_replace({text}, '^(\\d+)\\.0$', '\\1')"
         return f"CASE WHEN {text} LIKE '%.0' THEN {whole} ELSE {filled} END"
     if kind in ("number", "money"):
+        loose = _loose_number(filled, decimal)
+        quick = f"TRY_CAST({plain} AS DOUBLE)"
+        # A CASE, not coalesce: the engine would work the loose form out for all rows.
         return (
-            f"coalesce(TRY_CAST({filled} AS DOUBLE), {_loose_number(filled, decimal)})"
+            f"CASE WHEN {quick} IS NOT NULL THEN {quick} ELSE {loose} END"
             if decimal == "."
-            else _loose_number(filled, decimal)
+            else loose
         )
     if kind == "whole":
         number = cast(raw, "number", decimal)
@@ -239,11 +243,12 @@ def cast(raw: str, kind: str, decimal: str = ".") -> str:
         forms = ", ".join(f"'{f}'" for f in _DATES)
         serial = f"TRY_CAST({filled} AS DOUBLE)"
         return (
-            f"coalesce(TRY_CAST({filled} AS {wanted}), "
+            f"CASE WHEN TRY_CAST({plain} AS {wanted}) IS NOT NULL "
+            f"THEN TRY_CAST({plain} AS {wanted}) ELSE coalesce("
             f"CAST(TRY_CAST({filled} AS TIMESTAMP) AS {wanted}), "
             f"CASE WHEN {serial} BETWEEN 20000 AND 80000 THEN "
             f"CAST(DATE '1899-12-30' + CAST(floor({serial}) AS INTEGER) AS {wanted}) END, "
-            f"CAST(try_strptime({filled}, [{forms}]) AS {wanted}))"
+            f"CAST(try_strptime({filled}, [{forms}]) AS {wanted})) END"
         )
     yes = "'true', 'yes', 'y', '1', '是', '1.0', 't'"
     no = "'false', 'no', 'n', '0', '否', '0.0', 'f'"
