@@ -90,7 +90,7 @@ def rebuild(
 def _opened(aside: Path, stage: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duckdb.connect(str(aside))
     try:
-        connection.execute("SET memory_limit = '1200MB'")
+        connection.execute("SET memory_limit = '1500MB'")
         connection.execute("SET threads = 2")
         connection.execute(f"SET temp_directory = '{stage}.spill'")
         connection.execute("ATTACH ':memory:' AS stage")
