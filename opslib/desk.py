@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opslib import periods, places, show, warehouse, words
+from opslib.errors import MissingDataError
 from opslib.runs import keys, ledger
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Desk:
             MissingDataError: There is no such table, or no warehouse.
         """
         with warehouse.open_store(self.company) as store:
+            _only_declared(store.reads(name))
             return store.read(name, as_of=self.day, columns=columns)
 
     def once(self, work: Callable[..., Any], *inputs: Any, **named: Any) -> Any:
@@ -170,6 +172,24 @@ def open(company: str, *, as_of: str = "") -> Desk:
         country=profile.country,
         language=language,
     )
+
+
+def _only_declared(tables: tuple[str, ...]) -> None:
+    """Refuse, in a scheduled run, a table that the list does not name for the notebook.
+
+    The key of a run holds the state of its declared tables; another one would change
+    the answer without changing the key.
+    """
+    declared = os.environ.get("OPSLIB_TABLES", "")
+    for table in tables if declared else ():
+        if table not in declared.split(","):
+            raise MissingDataError(
+                say(
+                    "the notebook reads {table}, which gallery.yaml does not name; "
+                    "add it to its helps",
+                    table=table,
+                )
+            )
 
 
 def _display(html: str, *, plain: str, kind: str, data: Any = None) -> None:

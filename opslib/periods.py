@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def day(value: str | dt.date | pd.Timestamp) -> dt.date:
@@ -32,9 +34,12 @@ def week_start(days: pd.Series) -> pd.Series:
     """Return the Monday on or before each day.
 
     Example:
+        >>> import pandas as pd
         >>> week_start(pd.Series(pd.to_datetime(["2026-03-04"]))).dt.date[0]
         datetime.date(2026, 3, 2)
     """
+    import pandas as pd
+
     days = pd.to_datetime(days)
     return (days - pd.to_timedelta(days.dt.dayofweek, unit="D")).dt.normalize()
 
@@ -43,9 +48,12 @@ def month_start(days: pd.Series) -> pd.Series:
     """Return the first day of each day's month.
 
     Example:
+        >>> import pandas as pd
         >>> month_start(pd.Series(pd.to_datetime(["2026-03-04"]))).dt.date[0]
         datetime.date(2026, 3, 1)
     """
+    import pandas as pd
+
     days = pd.to_datetime(days)
     return (days - pd.to_timedelta(days.dt.day - 1, unit="D")).dt.normalize()
 

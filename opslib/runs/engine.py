@@ -7,6 +7,7 @@ cell that did not run says so, output has a ceiling, and the whole has a deadlin
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import uuid
 from pathlib import Path
@@ -86,7 +87,9 @@ class Engine(NBClientEngine):
         watch["client"] = client
         states = _states(nb_man, client, watch)
         with states:
-            client.execute()
+            client.execute(
+                env={**os.environ, "OPSLIB_TABLES": ",".join(watch["tables"])}
+            )
 
 
 @contextlib.contextmanager
@@ -132,7 +135,8 @@ def execute(
         output: Where the executed notebook goes.
         values: Parameters, all of them.
         kernel: Kernel name.
-        watch: Filled while it runs: nb, cell, cells, peak_mb, client; holds deadline.
+        watch: Filled while it runs: nb, cell, cells, peak_mb, client; holds deadline
+            and the tables that the notebook may read.
 
     Returns:
         Exit class (`ok`, `cell error`, `timeout`, `killed`, `out of memory`,

@@ -399,7 +399,10 @@ def _run_one(
     if stop.is_set():
         return {**opening, "exit": "stopped", "cell": "", "message": ""}
     folder = keys.report_folder(company, job.entry, job.day, job.key)
-    watch: dict[str, Any] = {"deadline": time.monotonic() + timeout}
+    watch: dict[str, Any] = {
+        "deadline": time.monotonic() + timeout,
+        "tables": job.entry.tables,
+    }
     board.begin(job.label, watch)
     begun = time.monotonic()
     working: Path | None = None

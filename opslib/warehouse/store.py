@@ -58,7 +58,7 @@ class Store:
             MissingDataError: There is no such table, mart or column.
         """
         views = tables.all_views()
-        reads = views[name].reads if name in views else (tables.table(name).name,)
+        reads = self.reads(name)
         known = views[name].columns if name in views else _stored(name)
         for wanted in columns or []:
             if wanted not in known:
@@ -76,6 +76,11 @@ class Store:
         source = f"({views[name].sql})" if name in views else f'"{name}"'
         frame = self.connection.execute(f"SELECT {chosen} FROM {source} AS t").df()
         return _typed(frame)
+
+    def reads(self, name: str) -> tuple[str, ...]:
+        """Return the tables that a table or mart is made of."""
+        views = tables.all_views()
+        return views[name].reads if name in views else (tables.table(name).name,)
 
     def rows(self, name: str) -> int:
         """Return how many rows a table holds."""

@@ -224,3 +224,11 @@ def test_the_key_follows_parameters_data_and_source(demo_home, monkeypatch):
     assert one != keys.run_key(entry, {"word": "a"}, "demo", other)
     monkeypatch.setattr(keys, "source_hash", lambda: "changed")
     assert one != keys.run_key(entry, {"word": "a"}, "demo", stamp)
+
+
+def test_a_table_that_the_list_does_not_name_is_refused(demo_home):
+    reads = SHOW.replace("here.show", 'here.read("loans")\nhere.show')
+    _list(_notebook("greedy", reads))
+    _, by = _run()
+    assert by["greedy"]["exit"] == "cell error"
+    assert "add it to its helps" in by["greedy"]["message"]

@@ -1,0 +1,116 @@
+"""Pages open in a real browser: whole, quiet, offline, and fit for a phone."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from opslib import places, runs
+from opslib.publish import gallery
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture
+def browser():
+    if not CHROMIUM.exists():
+        reason = (
+            "no chromium here; install the Debian packages chromium and fonts-noto-cjk"
+        )
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        made = play.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield made
+        made.close()
+
+
+def _open(browser, address, width, wait=800):
+    """Open a page; return it with what it asked from elsewhere and its errors."""
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    away, errors = [], []
+    own = ("file:", "data:", "blob:", "http://127.0.0.1", "ws://127.0.0.1")
+    page.on("request", lambda r: None if r.url.startswith(own) else away.append(r.url))
+    page.on("pageerror", lambda e: errors.append(str(e)))
+    page.goto(address, timeout=120_000)
+    page.wait_for_timeout(wait)
+    return page, away, errors
+
+
+def test_report_and_gallery_are_whole_on_desk_and_phone(demo_home, browser):
+    batch = runs.run(
+        "demo", ["inventory/demand_forecast"], preset="quick", jobs=1, timeout=300
+    )
+    assert batch.exit_code == 0, batch.summary()
+    index = gallery.publish("demo")
+    report = places.reports() / batch.results[0]["folder"] / "report.html"
+    for path in (
+        index,
+        report,
+        index.with_name("index.zh.html"),
+        report.with_name("report.zh.html"),
+    ):
+        for width in (1200, 390):
+            page, away, errors = _open(browser, path.as_uri(), width)
+            assert away == []
+            assert errors == []
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (
+                path.name,
+                width,
+            )
+            page.close()
+    page, _, _ = _open(browser, report.as_uri(), 1200)
+    assert page.locator(".js-plotly-plot").count() >= 1
+    first = page.locator("table.ops-table").first
+    before = first.locator("tbody tr").first.inner_text()
+    head = first.locator("th").nth(2)
+    head.click()
+    after = first.locator("tbody tr").first.inner_text()
+    assert before != after
+    page.close()
+    page, _, _ = _open(browser, index.as_uri(), 1200)
+    page.get_by_role("button", name="Inventory").click()
+    assert page.locator(".tile:visible").count() >= 1
+    page.close()
+
+
+def test_a_dashboard_answers_on_this_machine_and_asks_nothing_elsewhere(
+    demo_home, browser
+):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = {**os.environ, "OPSLIB_HOME": str(demo_home)}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "opslib", "serve", "--port", str(port)], env=env,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2)
+                break
+            except OSError:
+                time.sleep(0.5)
+        address = f"http://127.0.0.1:{port}/voila/render/inventory/stock_health.ipynb"
+        page, away, _ = _open(browser, address, 1100, wait=6000)
+        assert away == []
+        text = page.inner_text("body")
+        assert "is more than is needed" in text
+        assert "Traceback" not in text
+        assert "clean_demand" not in text
+        assert page.locator(".js-plotly-plot").count() >= 1
+        page.close()
+    finally:
+        os.killpg(server.pid, 15)
+        server.wait(30)
