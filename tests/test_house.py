@@ -88,9 +88,9 @@ def test_installed_versions_are_the_locked_ones():
 
 
 def test_the_helper_package_stays_small():
-    rooms = {room: _lines(PACKAGE / room) for room in places.ROOMS}
+    rooms = {room: _lines(PACKAGE / room) for room in (*places.ROOMS, "warehouse")}
     demo = _lines(PACKAGE / "demo")
-    assert demo <= 1600, f"the demonstration company has {demo} lines"
+    assert demo <= 1800, f"the demonstration company has {demo} lines"
     rest = _lines(PACKAGE) - sum(rooms.values()) - demo
     assert rest <= 5000, f"opslib outside the rooms has {rest} lines"
     assert all(n <= 2500 for n in rooms.values()), rooms
