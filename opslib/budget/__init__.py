@@ -1,1 +1,45 @@
-"""This package owns how the budget could fail."""
+"""This package owns how the budget could fail, and what would be done then."""
+
+from opslib.budget import answer, charts, controls
+from opslib.budget.cash import Cash, foresee, headroom, shortage
+from opslib.budget.outlook import Books, Outlook, open_books, sales_shocks
+from opslib.budget.plan.tree import rollup, spread, ties, versions
+from opslib.budget.risk.rules import Choices, choices, reserve, triggers
+from opslib.budget.risk.simulate import demand_factors, one_uncertainty, simulate
+from opslib.budget.risk.why import bridge, sales_bridge, variance_shares
+from opslib.budget.track import Trust, trust, year_end
+from opslib.budget.warning import Watch, alarms, solve_watch
+
+__all__ = [
+    "Books",
+    "Cash",
+    "Choices",
+    "Outlook",
+    "Trust",
+    "Watch",
+    "alarms",
+    "answer",
+    "bridge",
+    "charts",
+    "choices",
+    "controls",
+    "demand_factors",
+    "foresee",
+    "headroom",
+    "one_uncertainty",
+    "open_books",
+    "reserve",
+    "rollup",
+    "sales_bridge",
+    "sales_shocks",
+    "shortage",
+    "simulate",
+    "solve_watch",
+    "spread",
+    "ties",
+    "triggers",
+    "trust",
+    "variance_shares",
+    "versions",
+    "year_end",
+]

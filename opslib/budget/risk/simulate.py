@@ -204,6 +204,35 @@ def one_uncertainty(paths: np.ndarray, expected: float) -> np.ndarray:
     return np.asarray(paths, float).reshape(len(paths), -1).sum(axis=1) / expected
 
 
+def demand_factors(
+    paths: np.ndarray, prices: np.ndarray, *, shared: float = 0.0, seed: int = 1
+) -> np.ndarray:
+    """Return the demand room's paths as weekly factors of expected sales.
+
+    Args:
+        paths: Items x draws x weeks, units.
+        prices: One an item, money.
+        shared: Error of the sum that single items' paths do not show, as a share.
+        seed: Seed of the shared error.
+
+    Returns:
+        Draws x weeks, each week's mean one; every path comes eight times, each time
+        with another shared error.
+
+    Example:
+        >>> demand_factors(np.ones((2, 3, 4)), np.array([1.0, 2.0])).shape
+        (24, 4)
+    """
+    money = np.einsum("idw,i->dw", np.asarray(paths, float), np.asarray(prices, float))
+    checks.between(float(money.mean()), "expected sales", low=0, open_low=True)
+    checks.between(shared, "shared", low=0, high=1)
+    own = np.tile(money / np.maximum(money.mean(axis=0), 1e-9), (8, 1))
+    normal = np.random.default_rng(seed).permuted(
+        special.ndtri((np.arange(len(own)) + 0.5) / len(own))
+    )
+    return own * np.exp(shared * normal - shared**2 / 2)[:, None]
+
+
 class _Path:
     """The directions of the model's scores, sorted by what they do to the total."""
 

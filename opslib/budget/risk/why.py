@@ -14,6 +14,7 @@ from opslib import checks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from opslib.budget.outlook import Books
     from opslib.budget.risk.simulate import Draws
 
 
@@ -167,6 +168,35 @@ def bridge(plan: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
             "amount": np.round(steps, 10),
         }
     )
+
+
+def sales_bridge(sales: pd.DataFrame, books: Books) -> pd.DataFrame:
+    """Return how sales so far came from the plan: volume, mix, price.
+
+    A plan without units is read as last year's prices and mix of the same months, its
+    growth as volume.
+
+    Args:
+        sales: month, category, units, amount.
+        books: The year's books; revenue lines give the plan, the closed months the span.
+
+    Returns:
+        As `bridge`; empty where this or last year's months have no sales.
+    """
+    year, closed = books.year, books.closed
+    revenue = (books.units["kind"] == "revenue").to_numpy()
+    plan = float(books.plan[revenue][:, :closed].sum())
+    month = pd.to_datetime(sales["month"])
+    parts = []
+    for start in (year - pd.DateOffset(years=1), year):
+        mine = sales[(month >= start) & (month < start + pd.DateOffset(months=closed))]
+        item = mine["category"].fillna("-").rename("item")
+        parts.append(mine.groupby(item)[["units", "amount"]].sum().astype(float))
+    before, now = parts
+    if before.empty or now.empty or before["amount"].sum() <= 0:
+        return pd.DataFrame(columns=["step", "amount"])
+    planned = before * (plan / before["amount"].sum())
+    return bridge(planned.reset_index(), now.reset_index())
 
 
 def _columns(name: str, each: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,0 +1,92 @@
+"""This module owns the budget room's charts; each is a function of a result."""
+
+# fmt: off
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from opslib.budget.risk import why
+from opslib.show import forms
+from opslib.words import catalogue
+
+if TYPE_CHECKING:
+    from opslib.budget.outlook import Books, Outlook
+
+say = catalogue(__package__ or "opslib.budget")
+
+
+def year_path(told: Outlook, books: Books, currency: str) -> Any:
+    """Return spending summed over the year: booked, foretold with its range, budgeted."""
+    spending = (books.units["kind"] != "revenue").to_numpy()
+    booked = np.cumsum(books.past[spending][:, -books.closed :].sum(axis=0))
+    paths = booked[-1] + np.cumsum(told.draws.by_month, axis=1)
+    low, high = np.quantile(paths, [0.1, 0.9], axis=0)
+    months = pd.date_range(books.year, periods=12, freq="MS")
+    frame = pd.DataFrame({
+        "month": months, "booked": np.append(booked, np.full(12 - len(booked), np.nan)),
+        "middle": np.concatenate([booked, paths.mean(axis=0)]), "plan": np.cumsum(books.plan[spending].sum(axis=0)),
+        "low": np.concatenate([booked, low]), "high": np.concatenate([booked, high]),
+    })
+    fig = forms.band(
+        frame, x="month", y="middle", low="low", high="high", actual="booked", label=say("Foretold"), low_high_label=say("in four of five cases"),
+        title=say("Spending of the year, summed up"), x_title=say("Month"), y_title=say("Spent so far ({currency})", currency=currency),
+    )
+    fig.add_scatter(x=frame["month"], y=frame["plan"], mode="lines", name=str(say("Budget")), line={"dash": "dash", "color": "#777"})
+    return forms.finish(fig, title=say("Spending of the year, summed up"))
+
+
+def lines_against_budget(told: Outlook) -> Any:
+    """Return each line's year end with its range, against its budget."""
+    table = told.table[told.table["plan"] > 0]
+    share = table[["forecast", "low", "high"]].div(table["plan"], axis=0).sub(1).mul(100)
+    frame = share.assign(name=table["line"] + ", " + table["department"]).sort_values("forecast", ascending=False).head(14)
+    return forms.dots(frame, y="name", x="forecast", low="low", high="high", title=say("Year's end of each line against its budget"), x_title=say("Above or below the budget (%)"), reference=0.0)
+
+
+def drivers(told: Outlook) -> Any:
+    """Return which lines make the total uncertain, with the error of each share."""
+    table = why.variance_shares(told.draws)
+    table = table[table["share"].abs() > 0.002].head(10)
+    frame = table.assign(**{c: table[c] * 100 for c in ("share", "low", "high")})
+    return forms.bars(frame, x="name", y="share", low="low", high="high", horizontal=True, title=say("Lines that make the year's end uncertain"), x_title=say("Line"), y_title=say("Share of the uncertainty (%)"))
+
+
+def swings(told: Outlook, currency: str) -> Any:
+    """Return how the total moves when a line falls low or high."""
+    table = why.variance_shares(told.draws)
+    table = table[table["share"].abs() > 0.002].head(8)
+    frame = table.assign(middle=0.0)
+    return forms.dots(frame, y="name", x="middle", low="swing_low", high="swing_high", title=say("How the total moves when a line falls low or high"), x_title=say("Change of the year's spending ({currency})", currency=currency), reference=0.0)
+
+
+def plan_to_forecast(told: Outlook, currency: str) -> Any:
+    """Return how spending comes from budget to year's end, line by line."""
+    spent = told.table[told.table["kind"] != "revenue"]
+    gap = (spent["forecast"] - spent["plan"]).groupby(spent["line"]).sum()
+    top = gap.reindex(gap.abs().sort_values(ascending=False).index).head(6)
+    steps = [(str(say("Budget")), spent["plan"].sum(), "absolute"), *((n, v, "relative") for n, v in top.items())]
+    rest = gap.sum() - top.sum()
+    steps += [(str(say("Other lines")), rest, "relative")] if abs(rest) > 0.5 else []
+    steps.append((str(say("Year's end")), 0.0, "total"))
+    return _bridge(steps, title=say("From budget to year's end"), unit=currency)
+
+
+def sales_bridge(steps: pd.DataFrame, currency: str) -> Any:
+    """Return how sales so far came from the plan: volume, mix, price."""
+    labels = {"plan": say("Planned so far"), "volume": say("Volume"), "mix": say("Mix"), "price": say("Price"), "now": say("Sold so far")}
+    kinds = {"plan": "absolute", "now": "total"}
+    rows = [(str(labels[s]), 0.0 if s == "now" else a, kinds.get(s, "relative")) for s, a in zip(steps["step"], steps["amount"], strict=True)]
+    return _bridge(rows, title=say("From planned to actual sales"), unit=currency)
+
+
+def _bridge(rows: list[tuple[str, float, str]], *, title: Any, unit: str) -> Any:
+    frame = pd.DataFrame(rows, columns=["step", "amount", "measure"])
+    fig = forms.waterfall(frame, x="step", y="amount", title=title, y_title=say("Money ({currency})", currency=unit))
+    if len(frame):
+        sums = frame["amount"].where(frame["measure"] != "total", 0).cumsum()
+        room = max(float(sums.max() - sums.min()), 0.01 * float(abs(sums.iloc[0])))
+        fig.update_yaxes(range=[float(sums.min()) - room, float(sums.max()) + 0.5 * room])
+    return fig

@@ -1,0 +1,79 @@
+"""This module owns the budget room's what-if sliders, on stored draws."""
+
+# fmt: off
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from opslib import words
+from opslib.budget.answer import _head
+from opslib.findings import Table
+from opslib.show import Outcome, Slider, WhatIf
+from opslib.words import catalogue
+
+if TYPE_CHECKING:
+    from opslib.budget.outlook import Outlook
+
+say = catalogue(__package__ or "opslib.budget")
+
+
+def scenario(told: Outlook, bills: pd.DataFrame, *, own: str) -> WhatIf:
+    """Return sliders for sales, prices, exchange rate and hiring on the outlook's draws.
+
+    Sales move revenue and the cost of goods, prices revenue alone, the exchange rate
+    the share of the cost of goods that is billed in foreign money; a hire costs the
+    given money in every open month.
+
+    Args:
+        told: The outlook.
+        bills: payables; currency and amount give the foreign share.
+        own: The company's currency.
+    """
+    kind = told.table["kind"].to_numpy()
+    rest = told.draws.by_line - told.table["spent"].to_numpy()
+    revenue, goods = rest[:, kind == "revenue"].sum(axis=1), rest[:, kind == "cost"].sum(axis=1)
+    total, result, left = told.draws.total.ravel(), told.result, len(told.months)
+    foreign = foreign_share(bills, own)
+    pay = max(100.0, round(float(told.expected[(kind == "expense")].sum()) / left / 40, -2))
+
+    def compute(sales: float, price: float, rate: float, hires: float) -> Outcome:
+        more_goods = goods * ((1 + sales) * (1 + rate * foreign) - 1)
+        more_pay = hires * pay * left
+        spent = total + more_goods + more_pay
+        won = result + revenue * ((1 + sales) * (1 + price) - 1) - more_goods - more_pay
+        low, high = np.quantile(spent, [0.1, 0.9])
+        over, short = float((spent > told.plan_spending).mean()), float((won < told.plan_result).mean())
+        headline = say(
+            "Spending ends at {value} ({low} to {high}); chance of an overrun {over}. The result is {won}; chance to fall short of the budgeted {plan}: {short}.",
+            value=words.money(float(spent.mean()), own), low=words.money(low, own), high=words.money(high, own), over=words.percent(over),
+            won=words.money(float(won.mean()), own), plan=words.money(told.plan_result, own), short=words.percent(short),
+        )
+        rows = [
+            (str(say("Sales of the rest of the year")), float(revenue.mean()), float((revenue * (1 + sales) * (1 + price)).mean())),
+            (str(say("Cost of goods of the rest of the year")), float(goods.mean()), float((goods + more_goods).mean())),
+            (str(say("New hires")), 0.0, more_pay), (str(say("Spending of the year")), float(total.mean()), float(spent.mean())),
+            (str(say("Result of the year")), float(result.mean()), float(won.mean())),
+        ]
+        frame = pd.DataFrame(rows, columns=["what", "now", "then"]).assign(change=lambda f: f["then"] - f["now"])
+        heads = {"what": _head(say("What")), "now": _head(say("As it stands"), "money", own), "then": _head(say("With these settings"), "money", own), "change": _head(say("Change"), "money", own)}
+        return Outcome(headline=headline, table=Table(name="scenario", title=say("What changes"), frame=frame, headings=heads))
+
+    sliders = [
+        Slider(name="sales", label=say("Units sold, rest of the year"), low=-0.3, high=0.3, step=0.01, value=0.0, kind="percent"),
+        Slider(name="price", label=say("Our prices"), low=-0.2, high=0.2, step=0.01, value=0.0, kind="percent"),
+        Slider(name="rate", label=say("Foreign money dearer ({share} of purchases)", share=words.percent(foreign)), low=-0.3, high=0.3, step=0.01, value=0.0, kind="percent"),
+        Slider(name="hires", label=say("New hires at {pay} a month", pay=words.money(pay, own)), low=0, high=20, step=1, value=0),
+    ]
+    cases = [{}, {"sales": -0.1}, {"sales": 0.1}, {"price": 0.05}, {"rate": 0.1}, {"hires": 3}]
+    return WhatIf(sliders=sliders, compute=compute, cases=cases)
+
+
+def foreign_share(bills: pd.DataFrame, own: str) -> float:
+    """Return the share of bills in money other than the company's own, zero without bills."""
+    if bills.empty or float(bills["amount"].sum()) <= 0:
+        return 0.0
+    amount = bills["amount"].astype(float)
+    return float(amount[bills["currency"].fillna(own) != own].sum() / amount.sum())
