@@ -102,7 +102,7 @@ def department_table(told: Outlook, currency: str) -> Table:
 def trigger_table(choices: Choices, currency: str) -> Table:
     """Return at which chance of an overrun which month end starts the cut."""
     title = say("When to {measure}", measure=_measure(choices))
-    frame = choices.triggers.assign(rule=[str(_rule(c)) for c in choices.triggers["chance"]])
+    frame = choices.triggers.assign(rule=[_rule(c) for c in choices.triggers["chance"]])
     return Table(
         name="triggers", title=title, frame=frame,
         headings={
@@ -122,7 +122,6 @@ def view_table(told: Outlook, choices: Choices, currency: str) -> Table:
         rows.append((say("Outside: {count} earlier stretches of this company", count=words.number(len(view.cases))), view.weight, *np.quantile(view.total, [0.1, 0.5, 0.9]), view.outside_chance))
         rows.append((say("Both, by their weights"), 1.0, view.low, np.nan, view.high, view.chance))
     frame = pd.DataFrame(rows, columns=["view", "weight", "low", "middle", "high", "chance"])
-    frame["view"] = [str(v) for v in frame["view"]]
     cash = {"unit": currency}
     return Table(
         name="views", title=say("Two views of the year's end"), frame=frame,
@@ -137,7 +136,7 @@ def alarm_table(told: Outlook, *, false_alarms: float) -> Table:
     """Return lines by how near their sum of surprises stands to the solved limit."""
     watch = warning.solve_watch(lines=told.scores.shape[1], false_alarms=false_alarms)
     alarms = warning.alarms(told.scores, watch)
-    states = [str(say("alarm since {month}", month=words.month(s)) if a else say("watch") if p > 0.5 else say("quiet")) for a, s, p in zip(alarms["alarm"], alarms["since"], alarms["share"], strict=True)]
+    states = [say("alarm since {month}", month=words.month(s)) if a else say("watch") if p > 0.5 else say("quiet") for a, s, p in zip(alarms["alarm"], alarms["since"], alarms["share"], strict=True)]
     frame = alarms.assign(state=states)
     title = say(
         "Early warning with {alarms} false alarms a quarter: a shift of one usual month's swing is seen after {one} months, of two after {two}",
@@ -151,7 +150,7 @@ def alarm_table(told: Outlook, *, false_alarms: float) -> Table:
 
 def race_table(trust: Trust) -> Table:
     """Return how near each method came at this point of earlier years."""
-    frame = trust.race.assign(name=[str(_methods()[m]) for m in trust.race["method"]])
+    frame = trust.race.assign(name=[_methods()[m] for m in trust.race["method"]])
     return Table(
         name="race", title=say("Methods at this point of earlier years, the nearest first"), frame=frame,
         headings={"name": _head(say("Method")), "error": _head(say("Missed by, line by line"), "percent", digits=1), "bias": _head(say("Total too high or low"), "percent", digits=1), "behind": _head(say("Behind the nearest"), "percent", digits=1)},

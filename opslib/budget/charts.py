@@ -19,23 +19,24 @@ say = catalogue(__package__ or "opslib.budget")
 
 
 def year_path(told: Outlook, books: Books, currency: str) -> Any:
-    """Return spending summed over the year: booked, foretold with its range, budgeted."""
+    """Return how far summed spending lies above the summed budget, with its range."""
     spending = (books.units["kind"] != "revenue").to_numpy()
     booked = np.cumsum(books.past[spending][:, -books.closed :].sum(axis=0))
     paths = booked[-1] + np.cumsum(told.draws.by_month, axis=1)
     low, high = np.quantile(paths, [0.1, 0.9], axis=0)
-    months = pd.date_range(books.year, periods=12, freq="MS")
+    planned = np.cumsum(books.plan[spending].sum(axis=0))
+    shut = books.closed
     frame = pd.DataFrame({
-        "month": months, "booked": np.append(booked, np.full(12 - len(booked), np.nan)),
-        "middle": np.concatenate([booked, paths.mean(axis=0)]), "plan": np.cumsum(books.plan[spending].sum(axis=0)),
-        "low": np.concatenate([booked, low]), "high": np.concatenate([booked, high]),
+        "month": pd.date_range(books.year, periods=12, freq="MS"), "booked": np.append(booked - planned[:shut], np.full(12 - shut, np.nan)),
+        "middle": np.concatenate([booked, paths.mean(axis=0)]) - planned,
+        "low": np.concatenate([booked, low]) - planned, "high": np.concatenate([booked, high]) - planned,
     })
     fig = forms.band(
         frame, x="month", y="middle", low="low", high="high", actual="booked", label=say("Foretold"), low_high_label=say("in four of five cases"),
-        title=say("Spending of the year, summed up"), x_title=say("Month"), y_title=say("Spent so far ({currency})", currency=currency),
+        title=say("Spending against the budget so far"), x_title=say("Month"), y_title=say("Against the budget so far ({currency})", currency=currency),
     )
-    fig.add_scatter(x=frame["month"], y=frame["plan"], mode="lines", name=str(say("Budget")), line={"dash": "dash", "color": "#777"})
-    return forms.finish(fig, title=say("Spending of the year, summed up"))
+    fig.add_hline(y=0, line={"color": "#777", "dash": "dash"})
+    return fig
 
 
 def lines_against_budget(told: Outlook) -> Any:
@@ -59,7 +60,7 @@ def swings(told: Outlook, currency: str) -> Any:
     table = why.variance_shares(told.draws)
     table = table[table["share"].abs() > 0.002].head(8)
     frame = table.assign(middle=0.0)
-    return forms.dots(frame, y="name", x="middle", low="swing_low", high="swing_high", title=say("How the total moves when a line falls low or high"), x_title=say("Change of the year's spending ({currency})", currency=currency), reference=0.0)
+    return forms.dots(frame, y="name", x="middle", low="swing_low", high="swing_high", title=say("When a line falls low or high"), x_title=say("Change of the year's spending ({currency})", currency=currency), reference=0.0)
 
 
 def plan_to_forecast(told: Outlook, currency: str) -> Any:
@@ -71,7 +72,7 @@ def plan_to_forecast(told: Outlook, currency: str) -> Any:
     rest = gap.sum() - top.sum()
     steps += [(str(say("Other lines")), rest, "relative")] if abs(rest) > 0.5 else []
     steps.append((str(say("Year's end")), 0.0, "total"))
-    return _bridge(steps, title=say("From budget to year's end"), unit=currency)
+    return _bridge(steps, title=say("From budget to year's end"), unit=currency, good=False)
 
 
 def sales_bridge(steps: pd.DataFrame, currency: str) -> Any:
@@ -82,9 +83,12 @@ def sales_bridge(steps: pd.DataFrame, currency: str) -> Any:
     return _bridge(rows, title=say("From planned to actual sales"), unit=currency)
 
 
-def _bridge(rows: list[tuple[str, float, str]], *, title: Any, unit: str) -> Any:
+def _bridge(rows: list[tuple[str, float, str]], *, title: Any, unit: str, good: bool = True) -> Any:
     frame = pd.DataFrame(rows, columns=["step", "amount", "measure"])
     fig = forms.waterfall(frame, x="step", y="amount", title=title, y_title=say("Money ({currency})", currency=unit))
+    if not good:  # more spending is the bad direction
+        up, down = fig.data[0].increasing.marker.color, fig.data[0].decreasing.marker.color
+        fig.update_traces(increasing_marker_color=down, decreasing_marker_color=up)
     if len(frame):
         sums = frame["amount"].where(frame["measure"] != "total", 0).cumsum()
         room = max(float(sums.max() - sums.min()), 0.01 * float(abs(sums.iloc[0])))

@@ -47,15 +47,15 @@ def scenario(told: Outlook, bills: pd.DataFrame, *, own: str) -> WhatIf:
         low, high = np.quantile(spent, [0.1, 0.9])
         over, short = float((spent > told.plan_spending).mean()), float((won < told.plan_result).mean())
         headline = say(
-            "Spending ends at {value} ({low} to {high}); chance of an overrun {over}. The result is {won}; chance to fall short of the budgeted {plan}: {short}.",
+            "Spending {value} ({low} to {high}), overrun {over}; result {won}, short of the budgeted {plan} {short}.",
             value=words.money(float(spent.mean()), own), low=words.money(low, own), high=words.money(high, own), over=words.percent(over),
             won=words.money(float(won.mean()), own), plan=words.money(told.plan_result, own), short=words.percent(short),
         )
         rows = [
-            (str(say("Sales of the rest of the year")), float(revenue.mean()), float((revenue * (1 + sales) * (1 + price)).mean())),
-            (str(say("Cost of goods of the rest of the year")), float(goods.mean()), float((goods + more_goods).mean())),
-            (str(say("New hires")), 0.0, more_pay), (str(say("Spending of the year")), float(total.mean()), float(spent.mean())),
-            (str(say("Result of the year")), float(result.mean()), float(won.mean())),
+            (say("Sales of the rest of the year"), float(revenue.mean()), float((revenue * (1 + sales) * (1 + price)).mean())),
+            (say("Cost of goods of the rest of the year"), float(goods.mean()), float((goods + more_goods).mean())),
+            (say("New hires"), 0.0, more_pay), (say("Spending of the year"), float(total.mean()), float(spent.mean())),
+            (say("Result of the year"), float(result.mean()), float(won.mean())),
         ]
         frame = pd.DataFrame(rows, columns=["what", "now", "then"]).assign(change=lambda f: f["then"] - f["now"])
         heads = {"what": _head(say("What")), "now": _head(say("As it stands"), "money", own), "then": _head(say("With these settings"), "money", own), "change": _head(say("Change"), "money", own)}
