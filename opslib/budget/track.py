@@ -1,5 +1,6 @@
 """This module owns the track record: were the chances and bands right before?"""
 
+# fmt: off
 from __future__ import annotations
 
 import itertools
@@ -43,9 +44,7 @@ class Trust:
     red: float
 
 
-def trust(
-    budget: pd.DataFrame, actuals: pd.DataFrame, books: Books, record: pd.DataFrame
-) -> Trust:
+def trust(budget: pd.DataFrame, actuals: pd.DataFrame, books: Books, record: pd.DataFrame) -> Trust:
     """Return how right the outlook would have been, and earlier pages were.
 
     Args:
@@ -62,13 +61,13 @@ def trust(
         past=past_outlooks(budget, actuals, books, method=method),
         months=month_bands(books), kept=kept(record, actuals),
         red=warning.fixed_lights(booked, books.plan[:, : books.closed]),
-    )  # fmt: skip
+    )
 
 
 def year_end(
     budget: pd.DataFrame, actuals: pd.DataFrame, books: Books, *,
     record: pd.DataFrame, sales: np.ndarray | None = None, points: int = 4096,
-) -> tuple[outlook.Outlook, Trust]:  # fmt: skip
+) -> tuple[outlook.Outlook, Trust]:
     """Return the outlook by the method that came nearest, and how far to trust it.
 
     Args:
@@ -81,9 +80,7 @@ def year_end(
     """
     told = trust(budget, actuals, books, record)
     shocks = None if sales is None else outlook.sales_shocks(books, sales)
-    return outlook.outlook(
-        books, method=told.method, shocks=shocks, points=points
-    ), told
+    return outlook.outlook(books, method=told.method, shocks=shocks, points=points), told
 
 
 def kupiec(failures: int, periods: int, chance: float) -> float:
@@ -155,7 +152,7 @@ def judge_band(failed: np.ndarray, chance: float) -> pd.DataFrame:
             int((~before & ~after).sum()), int((~before & after).sum()),
             int((before & ~after).sum()), int((before & after).sum()),
         )
-    )  # fmt: skip
+    )
     rows = [("often", often, 1), ("alone", alone, 1), ("together", often + alone, 2)]
     frame = pd.DataFrame(rows, columns=["name", "statistic", "degrees"])
     chances = stats.chi2.sf(frame["statistic"], frame["degrees"])
@@ -175,9 +172,7 @@ def brier(chance: np.ndarray, happened: np.ndarray) -> tuple[float, float]:
     return error, base * (1 - base)
 
 
-def interval_score(
-    low: np.ndarray, high: np.ndarray, fact: np.ndarray, *, coverage: float = 0.8
-) -> np.ndarray:
+def interval_score(low: np.ndarray, high: np.ndarray, fact: np.ndarray, *, coverage: float = 0.8) -> np.ndarray:
     """Return each band's width plus its penalty for a miss (Gneiting and Raftery 2007).
 
     Example:
@@ -221,9 +216,7 @@ def adaptive_band(errors: np.ndarray, *, coverage: float = 0.8) -> np.ndarray:
     return widths
 
 
-def reliability(
-    chance: np.ndarray, happened: np.ndarray, *, bins: int = 10, sure: float = 0.95
-) -> pd.DataFrame:
+def reliability(chance: np.ndarray, happened: np.ndarray, *, bins: int = 10, sure: float = 0.95) -> pd.DataFrame:
     """Return how often it happened where a chance was told, with the binomial band.
 
     Args:
@@ -250,9 +243,7 @@ def reliability(
     return table.assign(low=low, high=high, inside=inside).reset_index(drop=True)
 
 
-def past_race(
-    budget: pd.DataFrame, actuals: pd.DataFrame, books: Books
-) -> pd.DataFrame:
+def past_race(budget: pd.DataFrame, actuals: pd.DataFrame, books: Books) -> pd.DataFrame:
     """Return how near each method came at this point of earlier years.
 
     Args:
@@ -285,9 +276,7 @@ def winner(race: pd.DataFrame) -> str:
     return str(race["method"].iloc[0]) if len(race) else "ours"
 
 
-def past_outlooks(
-    budget: pd.DataFrame, actuals: pd.DataFrame, books: Books, *, method: str = "ours"
-) -> pd.DataFrame:
+def past_outlooks(budget: pd.DataFrame, actuals: pd.DataFrame, books: Books, *, method: str = "ours") -> pd.DataFrame:
     """Return what this page would have told in earlier years, and what came.
 
     Args:
@@ -304,31 +293,20 @@ def past_outlooks(
     rows = []
     for before, fact in _earlier(budget, actuals, books, (3, 5, 7, 9)):
         told = outlook.outlook(before, method=method, points=64)
-        table = told.table.assign(fact=fact)[
-            told.table["high"] > 1.002 * told.table["low"]
-        ]
+        table = told.table.assign(fact=fact)[told.table["high"] > 1.002 * told.table["low"]]
         total, plan = told.draws.total, told.plan_spending
         low, high = np.quantile(total, [0.1, 0.9])
         spent = fact[(told.table["kind"] != "revenue").to_numpy()].sum()
-        whole = pd.DataFrame([{"plan": plan, "forecast": total.mean(), "low": low, "high": high, "chance_over": (total > plan).mean(), "fact": spent}])  # fmt: skip
+        whole = pd.DataFrame([{"plan": plan, "forecast": total.mean(), "low": low, "high": high, "chance_over": (total > plan).mean(), "fact": spent}])
         both = pd.concat([table, whole], ignore_index=True)
         rows.append(both.assign(year=before.year.year, closed=before.closed))
     if not rows:
-        names = [
-            "year",
-            "closed",
-            "line",
-            "plan",
-            "forecast",
-            "low",
-            "high",
-            "chance_over",
-        ]
+        names = ["year", "closed", "line", "plan", "forecast", "low", "high", "chance_over"]
         return pd.DataFrame(columns=[*names, "fact", "over", "held"])
     frame = pd.concat(rows, ignore_index=True)
     return frame.assign(
         over=frame["fact"] > frame["plan"], held=frame["fact"].between(frame["low"], frame["high"])
-    )  # fmt: skip
+    )
 
 
 def month_bands(books: Books, *, coverage: float = 0.8) -> pd.DataFrame:
@@ -346,22 +324,13 @@ def month_bands(books: Books, *, coverage: float = 0.8) -> pd.DataFrame:
     """
     spending = (books.units["kind"] != "revenue").to_numpy()
     past = books.past[spending].sum(axis=0)
-    told = np.array(
-        [outlook.own_history(past[None, :at], 1)[0][0] for at in range(8, len(past))]
-    )
+    told = np.array([outlook.own_history(past[None, :at], 1)[0][0] for at in range(8, len(past))])
     fact = past[8:]
     errors = (fact - told) / np.maximum(np.abs(told), 1e-9)
     if len(errors) < EARLIEST:
         return pd.DataFrame(columns=["month", "fact", "low", "high", "failed"])
     wide = adaptive_band(errors, coverage=coverage)[:-1] * np.abs(told)
-    frame = pd.DataFrame(
-        {
-            "month": books.months[8:],
-            "fact": fact,
-            "low": told - wide,
-            "high": told + wide,
-        }
-    )
+    frame = pd.DataFrame({"month": books.months[8:], "fact": fact, "low": told - wide, "high": told + wide})
     frame = frame[np.isfinite(wide)].reset_index(drop=True)
     return frame.assign(failed=~frame["fact"].between(frame["low"], frame["high"]))
 
@@ -382,9 +351,7 @@ def kept(record: pd.DataFrame, actuals: pd.DataFrame) -> pd.DataFrame:
     if record.empty:
         return pd.DataFrame(columns=["run_day", "month", "low", "high", "fact", "held"])
     month = pd.to_datetime(record["month"])
-    told = record.assign(
-        month=month, fact=month.map(fact), low=record["q0.1"], high=record["q0.9"]
-    )
+    told = record.assign(month=month, fact=month.map(fact), low=record["q0.1"], high=record["q0.9"])
     told = told[told["fact"].notna()].sort_values("run_day")
     told = told.drop_duplicates("month", keep="last").reset_index(drop=True)
     return told[["run_day", "month", "low", "high", "fact"]].assign(
