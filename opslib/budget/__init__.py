@@ -2,7 +2,9 @@
 
 from opslib.budget import answer, charts, controls
 from opslib.budget.cash import Cash, foresee, headroom, shortage
+from opslib.budget.cash import past as past_cash
 from opslib.budget.outlook import Books, Outlook, open_books, sales_shocks
+from opslib.budget.plan.control import breaches, left, waiting
 from opslib.budget.plan.tree import rollup, spread, ties, versions
 from opslib.budget.risk.rules import Choices, choices, reserve, triggers
 from opslib.budget.risk.simulate import demand_factors, one_uncertainty, simulate
@@ -19,6 +21,7 @@ __all__ = [
     "Watch",
     "alarms",
     "answer",
+    "breaches",
     "bridge",
     "charts",
     "choices",
@@ -26,8 +29,10 @@ __all__ = [
     "demand_factors",
     "foresee",
     "headroom",
+    "left",
     "one_uncertainty",
     "open_books",
+    "past_cash",
     "reserve",
     "rollup",
     "sales_bridge",
@@ -41,5 +46,6 @@ __all__ = [
     "trust",
     "variance_shares",
     "versions",
+    "waiting",
     "year_end",
 ]

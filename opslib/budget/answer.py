@@ -15,11 +15,13 @@ import pandas as pd
 
 from opslib import words
 from opslib.budget import track, warning
+from opslib.budget.cash import headroom, shortage
 from opslib.budget.risk import measure, why
 from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantity, Table
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
+    from opslib.budget.cash import Cash
     from opslib.budget.outlook import Books, Outlook
     from opslib.budget.risk.rules import Choices
     from opslib.budget.track import Trust
@@ -169,6 +171,154 @@ def past_table(trust: Trust, currency: str) -> Table:
             "chance_over": _head(say("Chance of an overrun"), "percent"), "over": _head(say("Overrun came")),
         },
     )
+
+
+def cash(told: Cash, past: pd.DataFrame, owed: pd.DataFrame, *, credit: float, bearable: float, day: dt.date, currency: str) -> Finding:
+    """Return the finding on cash: could we run short, when, what then."""
+    money, table = _cash(currency), shortage(told, headroom=credit)
+    last, tight = table.iloc[-1], table.loc[table["low"].idxmin()]
+    chance, error = float(last["by_then"]), float(last["error"])
+    digits = 1 if chance < 0.1 else 0
+    low, high = max(0.0, chance - error), chance + error
+    headline = say(
+        "The chance that cash falls below {floor} at any of the next {count} month ends is {chance} ({low} to {high}); the tightest is {month}, when one case in ten is under {least}.",
+        floor=money(told.floor), count=words.number(len(table)), chance=words.percent(chance, digits), low=words.percent(low, digits), high=words.percent(high, digits),
+        month=words.month(tight["day"]), least=money(tight["low"] + credit),
+    )
+    needed = float(headroom(told, (bearable,))["needed"].iloc[0]) - credit
+    late = owed[owed["paid"].isna() & (pd.to_datetime(owed["due"]) < pd.Timestamp(day))] if len(owed) else owed
+    actions = []
+    if needed > 0:
+        first = table.loc[table["by_then"] > bearable / 2, "day"].min()
+        actions.append(Action(what=say("Arrange {needed} of further credit; it brings the chance of running short to {bearable}.", needed=money(needed), bearable=words.percent(bearable)), owner=say("Finance"), due=max(day + dt.timedelta(days=7), first - dt.timedelta(days=30)), value=needed, unit=currency))
+    else:
+        actions.append(Action(what=say("Arrange no further credit: the chance of running short is within the {bearable} you can bear, with {spare} to spare.", bearable=words.percent(bearable), spare=money(float(np.quantile(told.months.min(axis=1), bearable)) - told.floor + credit)), owner=say("Finance"), due=day + dt.timedelta(days=30)))
+    if len(late):
+        actions.append(Action(what=say("Collect {count} invoices that are past their day; the oldest was due on {due}.", count=words.number(len(late)), due=words.day(pd.to_datetime(late["due"]).min().date())), owner=say("Finance"), due=day + dt.timedelta(days=7), value=float(late["amount"].sum()), unit=currency))
+    week = np.quantile(told.weeks[:, 3], [0.1, 0.5, 0.9])
+    return Finding(
+        room="budget", headline=headline, actions=tuple(actions), checks=tuple(_cash_checks(told, past, error)),
+        quantity=Quantity(value=chance, low=low, high=high, unit="share", confidence=0.95, name=say("Chance of running short")),
+        caveats=(say("What owners take out is their decision and is not foretold."), say("The chance counts every month end, not the last one alone.")),
+        predictions=(_told("cash_balance", {"weeks": "4"}, told.week_ends[3], currency, week),),
+        facts={"needed": max(0.0, needed), "floor": told.floor, "tightest": float(tight["low"])},
+    )
+
+
+def cash_table(told: Cash, *, credit: float, currency: str) -> Table:
+    """Return balance and chance of being short at each month end."""
+    money = {"unit": currency}
+    return Table(
+        name="month_ends", title=say("Month ends"), frame=shortage(told, headroom=credit),
+        headings={
+            "day": _head(say("Month end"), "day"), "low": _head(say("at least"), "money", **money), "middle": _head(say("middle"), "money", **money), "high": _head(say("at most"), "money", **money),
+            "alone": _head(say("Short on that day"), "percent", digits=1), "by_then": _head(say("Short by then"), "percent", digits=1),
+        },
+    )
+
+
+def headroom_table(told: Cash, *, currency: str) -> Table:
+    """Return how much credit or cash buys which chance of never being short."""
+    heads = {"chance": _head(say("Chance of running short"), "percent"), "needed": _head(say("Further cash or credit needed"), "money", unit=currency)}
+    return Table(name="headroom", title=say("What headroom buys"), frame=headroom(told), headings=heads)
+
+
+def source_table(told: Cash, currency: str) -> Table:
+    """Return where cash comes from and where it goes."""
+    names = {
+        "invoices due from customers": say("Invoices due from customers"), "later receipts": say("Later receipts"), "invoices due to suppliers": say("Invoices due to suppliers"),
+        "dated payments and loans": say("Payroll, tax, rent and loans"), "later payments": say("Later payments"),
+    }
+    frame = told.known.assign(name=[names[n] for n in told.known["source"]])
+    heads = {"name": _head(say("Source")), "weeks": _head(say("In 13 weeks"), "money", unit=currency), "months": _head(say("In 12 months"), "money", unit=currency)}
+    return Table(name="sources", title=say("Where it comes from and where it goes"), frame=frame, headings=heads)
+
+
+def _cash_checks(told: Cash, past: pd.DataFrame, error: float) -> list[Check]:
+    checks = [_check(say("Error of the simulation"), error < 0.01, say("The chance is sure to {error}; the balance is followed week by week and month by month in {count} draws.", error=words.percent(error, 2), count=words.number(len(told.months), 0)))]
+    if past.empty:
+        return [*checks, _check(say("Ranges"), None, say("Too few days are known to try this on earlier dates."))]
+    share, when = float(past["held"].mean()), past.groupby("week")["held"].mean()
+    checks.append(_check(say("Ranges"), abs(share - SURE) <= 0.15, say("Of {count} balances foretold at earlier dates {share} fell into their range; {sure} should. Four weeks ahead it was {four}.", count=words.number(len(past)), share=words.percent(share), sure=words.percent(SURE), four=words.percent(when.get(4, np.nan)))))
+    ours, naive = (past["middle"] - past["fact"]).abs().mean(), (past["naive"] - past["fact"]).abs().mean()
+    said = {"share": words.percent(abs(1 - ours / max(1e-9, naive)))}
+    checks.append(_check(say("Nearer than today's balance"), ours < naive, say("The middle was {share} nearer to what came than the balance of the day it was told.", **said) if ours < naive else say("The middle was {share} farther from what came than the balance of the day it was told; trust the range, not the middle.", **said)))
+    return checks
+
+
+def control(broken: pd.DataFrame, room: pd.DataFrame, queue: pd.DataFrame, requests: pd.DataFrame, *, day: dt.date, currency: str) -> Finding:
+    """Return the finding on spending: what broke the authority table, what is left."""
+    money = _cash(currency)
+    sure = broken[broken["kind"] != "split"].drop_duplicates("request")
+    split = broken[(broken["kind"] == "split") & ~broken["request"].isin(sure["request"])]
+    value, more = float(sure["amount"].sum()), float(split["amount"].sum())
+    headline = say(
+        "{value} was spent against the authority table in {count} of {all} requests ({low} to {high}, the higher with suspected splits); {lines} lines have nothing left.",
+        value=money(value), count=words.number(len(sure)), all=words.number(len(requests), 0), low=money(value), high=money(value + more), lines=words.number(int((room["left"] < 0).sum())),
+    )
+    actions = []
+    for kind in ("unapproved", "beyond", "late", "split"):
+        rows = broken[broken["kind"] == kind]
+        if len(rows):
+            actions.append(Action(what=_ask(kind, words.listing([*rows["request"].head(4)])), owner=say("Finance"), due=day + dt.timedelta(days=7), value=float(rows["amount"].sum()), unit=currency))
+    for row in room[room["left"] < 0].head(3).itertuples():
+        actions.append(Action(what=say("Approve nothing more on {line} before its budget is settled: after commitments it lacks {gap}.", line=row.line, gap=money(-row.left)), owner=words.text(row.department), due=day + dt.timedelta(days=7), value=float(-row.left), unit=currency))
+    known = set(zip(room["line"], room["department"], strict=True))
+    homeless = int(sum(pair not in known for pair in zip(requests["line"], requests["department"], strict=True)))
+    late = queue[(queue["waits"] != "nobody") & (queue["days"] > 14)]
+    found = (
+        _check(say("Every request has its line"), homeless == 0, say("{count} of {all} requests name a line and department that the budget does not have.", count=words.number(homeless), all=words.number(len(requests), 0))),
+        _check(say("Parts tie to the whole"), bool(np.isclose(room["plan"].sum() - room[["booked", "on_its_way", "committed"]].sum().sum(), room["left"].sum(), atol=0.005)), say("Over all lines budget less booked, on its way and committed is what is left, to the cent: {left}.", left=money(float(room["left"].sum())))),
+        _check(say("Nothing waits long"), late.empty, say("{count} requests have waited for an approval for more than two weeks.", count=words.number(len(late)))),
+    )
+    return Finding(
+        room="budget", headline=headline, actions=tuple(actions), checks=found,
+        quantity=Quantity(value=value, low=value, high=value + more, unit=currency, confidence=1.0, name=say("Spent against the authority table")),
+        caveats=(say("A split is a suspicion: the same requester, supplier and line within days of each other."),), facts={"breaches": float(len(broken)), "waiting": float(len(queue))},
+    )
+
+
+def _ask(kind: str, requests: Text) -> Text:
+    return {
+        "unapproved": say("Approve afterwards or reclaim what was spent without a needed approval: {requests}.", requests=requests),
+        "beyond": say("Bring before management what lies above the limit of finance: {requests}.", requests=requests),
+        "late": say("Ask why it was spent before it was approved: {requests}.", requests=requests),
+        "split": say("Ask whether these belong together and needed finance: {requests}.", requests=requests),
+    }[kind]
+
+
+def breach_table(broken: pd.DataFrame, currency: str) -> Table:
+    """Return what broke the authority table, by the request's number."""
+    names = {"unapproved": say("without a needed approval"), "late": say("approved after it was spent"), "beyond": say("above the limit of finance"), "split": say("suspected split")}
+    frame = broken.assign(why=[names[k] for k in broken["kind"]])
+    money = {"unit": currency}
+    heads = {
+        "request": _head(say("Request")), "why": _head(say("What is wrong")), "department": _head(say("Department")), "line": _head(say("Line")), "supplier": _head(say("Supplier")),
+        "requested": _head(say("Requested"), "day"), "spent": _head(say("Spent"), "day"), "amount": _head(say("Amount"), "money", **money), "together": _head(say("Together"), "money", **money),
+    }
+    return Table(name="breaches", title=say("Spending against the authority table"), frame=frame, headings=heads, rows_shown=30)
+
+
+def room_table(room: pd.DataFrame, currency: str) -> Table:
+    """Return what each line has left after commitments, the least first."""
+    money = {"unit": currency}
+    heads = {
+        "line": _head(say("Line")), "department": _head(say("Department")), "plan": _head(say("Budget"), "money", **money), "booked": _head(say("Booked"), "money", **money),
+        "on_its_way": _head(say("On its way"), "money", **money), "committed": _head(say("Committed"), "money", **money), "left": _head(say("Left"), "money", **money),
+    }
+    return Table(name="left", title=say("What each line has left of the year"), frame=room, headings=heads, rows_shown=30)
+
+
+def queue_table(queue: pd.DataFrame, currency: str) -> Table:
+    """Return requests not yet spent and what their line has left."""
+    names = {"head": say("department head"), "finance": say("finance"), "nobody": say("nobody: approved")}
+    frame = queue.assign(asks=[names[w] for w in queue["waits"]])
+    money = {"unit": currency}
+    heads = {
+        "request": _head(say("Request")), "department": _head(say("Department")), "line": _head(say("Line")), "requested": _head(say("Requested"), "day"), "amount": _head(say("Amount"), "money", **money),
+        "asks": _head(say("Waits for")), "days": _head(say("Days"), "number"), "left": _head(say("The line has left"), "money", **money), "fits": _head(say("Fits")),
+    }
+    return Table(name="waiting", title=say("Requests not yet spent"), frame=frame, headings=heads, rows_shown=30)
 
 
 def _risk_actions(told: Outlook, choices: Choices, chance: float, *, bearable: float, day: dt.date, currency: str) -> tuple[Action, ...]:

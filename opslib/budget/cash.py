@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,9 @@ class Cash:
             13 weeks and 12 months.
         replicates: Independent scramblings among the draws.
         lenders: Loan to the cash its lender demands.
+        receipts: Expected money received by each month end, summed up.
+        payments: Expected money paid to suppliers by each month end, summed up.
+        follows: Share of later payments that are suppliers' bills and follow sales.
     """
 
     weeks: np.ndarray
@@ -40,6 +43,9 @@ class Cash:
     known: pd.DataFrame
     replicates: int
     lenders: dict[str, float]
+    receipts: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    payments: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    follows: float = 0.0
 
 
 def chance_below_walk(start: float, drift: float, steps: int) -> float:
@@ -113,7 +119,7 @@ def foresee(
         replicates: Independent scramblings.
         seed: The same seed gives the same draws.
         revenue: Draws x weeks of receipts as factors of expected ones, from the demand
-            room; by default receipts vary as in the past year.
+            room, suppliers' bills following; by default receipts vary as in the past year.
 
     Returns:
         The draws, 13 weeks and 12 months ahead.
@@ -134,12 +140,15 @@ def foresee(
     flow = np.repeat((-dated)[None, :], count, axis=0)
     flow += _late(owed, delay)
     flow -= owing[None, :] * rate[:, None]
-    level = _block_level(usual_in - usual_out, normals[:, 2:])
+    known_in = usual_in if revenue is None else usual_in.mean()  # sales are drawn elsewhere
+    level = _block_level(known_in - usual_out, normals[:, 2:])
     blocks = np.repeat(level, 28, axis=1)[:, : len(ahead)]
     fresh_in = usual_in.mean() * (1 - told_in)[None, :]
-    if revenue is not None:
-        fresh_in = fresh_in * _weekly_factors(revenue, normals[:, 16], len(ahead))
     fresh_out = usual_out.mean() * (1 - told_out)[None, :] * np.ones((count, 1))
+    if revenue is not None:
+        sold = _weekly_factors(revenue, normals[:, 16], len(ahead))
+        fresh_in = fresh_in * sold
+        fresh_out *= 1 + told_out[0] * (sold.mean(axis=1, keepdims=True) - 1)
     flow += fresh_in - fresh_out + blocks
     balance = float(days["closing"].iloc[-1]) + np.cumsum(flow, axis=1)
     lenders = _lenders(tables.get("loans"), day)
@@ -151,9 +160,12 @@ def foresee(
         week_ends=[ahead[i].date() for i in week_at],
         month_ends=[ahead[i].date() for i in month_at],
         floor=max([0.0, *lenders.values()]),
-        known=_sources(owed, owing, dated, fresh_in.mean(axis=0), fresh_out[0], month_at[-1]),
+        known=_sources(owed, owing, dated, fresh_in.mean(axis=0), fresh_out.mean(axis=0), month_at[-1]),
         replicates=replicates,
         lenders=lenders,
+        receipts=np.cumsum(owed + fresh_in.mean(axis=0))[month_at],
+        payments=np.cumsum(owing + fresh_out.mean(axis=0))[month_at],
+        follows=float(told_out[0]),
     )
 
 
@@ -211,6 +223,47 @@ def headroom(cash: Cash, chances: tuple[float, ...] = (0.2, 0.1, 0.05, 0.01)) ->
     lowest = cash.months.min(axis=1) - cash.floor
     needed = [max(0.0, -float(np.quantile(lowest, c))) for c in chances]
     return pd.DataFrame({"chance": chances, "needed": needed})
+
+
+def past(tables: dict[str, pd.DataFrame], *, day: dt.date, dates: int = 8) -> pd.DataFrame:
+    """Return what would have been foretold of cash at earlier dates, and what came.
+
+    Each date is 4 weeks before the next, the newest 13 weeks before today, and sees only
+    what was known on it; its reading 13 weeks on overlaps with its neighbours'.
+
+    Args:
+        tables: As `foresee`.
+        day: Today.
+        dates: Most earlier dates.
+
+    Returns:
+        One row a date and week (4, 8, 13): origin, week, low, middle, high (80 %), fact,
+        held, naive (the balance of the origin, money).
+    """
+    balance = _cash_days(tables["cash_days"], day).set_index("day")["closing"].astype(float)
+    rows = []
+    for back in range(dates, 0, -1):
+        origin = pd.Timestamp(day) - pd.Timedelta(days=7 * WEEKS + 28 * (back - 1))
+        known = {name: _known(frame, origin) for name, frame in tables.items()}
+        if len(known["cash_days"]) < 26 * 7:
+            continue
+        told = foresee(known, day=origin.date(), points=64)
+        for week in (4, 8, 13):
+            low, middle, high = np.quantile(told.weeks[:, week - 1], [0.1, 0.5, 0.9])
+            fact = balance.asof(origin + pd.Timedelta(days=7 * week))
+            rows.append((origin, week, low, middle, high, fact, low <= fact <= high, balance.asof(origin)))
+    return pd.DataFrame(rows, columns=["origin", "week", "low", "middle", "high", "fact", "held", "naive"])
+
+
+def _known(frame: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
+    """Return the rows of a table as they were known on a day."""
+    for name in ("day", "issued"):
+        if name in frame:
+            frame = frame[pd.to_datetime(frame[name]) <= day]
+    if "paid" in frame:
+        paid = pd.to_datetime(frame["paid"])
+        frame = frame.assign(paid=paid.where(paid <= day))
+    return frame
 
 
 def _normals(size: int, replicates: int, points: int, seed: int) -> np.ndarray:

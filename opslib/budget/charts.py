@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from opslib.budget.cash import shortage
 from opslib.budget.risk import why
 from opslib.show import forms
 from opslib.words import catalogue
 
 if TYPE_CHECKING:
+    from opslib.budget.cash import Cash
     from opslib.budget.outlook import Books, Outlook
 
 say = catalogue(__package__ or "opslib.budget")
@@ -81,6 +83,38 @@ def sales_bridge(steps: pd.DataFrame, currency: str) -> Any:
     kinds = {"plan": "absolute", "now": "total"}
     rows = [(str(labels[s]), 0.0 if s == "now" else a, kinds.get(s, "relative")) for s, a in zip(steps["step"], steps["amount"], strict=True)]
     return _bridge(rows, title=say("From planned to actual sales"), unit=currency)
+
+
+def cash_weeks(told: Cash, currency: str) -> Any:
+    """Return cash at the end of each of the coming weeks, with its range and the floor."""
+    return _balance(told, told.weeks, told.week_ends, title=say("Cash in the coming quarter, week by week"), x_title=say("Week's end"), currency=currency)
+
+
+def cash_months(told: Cash, currency: str) -> Any:
+    """Return cash at the coming month ends, with its range and the floor."""
+    return _balance(told, told.months, told.month_ends, title=say("Cash in the coming year, month by month"), x_title=say("Month end"), currency=currency)
+
+
+def cash_chance(told: Cash, *, credit: float) -> Any:
+    """Return the chance of having been short by each month end."""
+    table = shortage(told, headroom=credit)
+    frame = pd.DataFrame({"day": table["day"], "chance": 100 * table["by_then"], "low": 100 * (table["by_then"] - table["error"]).clip(lower=0), "high": 100 * (table["by_then"] + table["error"])})
+    return forms.bars(frame, x="day", y="chance", low="low", high="high", title=say("Chance of having run short by then"), x_title=say("Month end"), y_title=say("Chance (%)"))
+
+
+def room_left(room: pd.DataFrame) -> Any:
+    """Return which share of its budget every line has left after commitments."""
+    frame = room[room["plan"] > 0].assign(name=room["line"] + ", " + room["department"])
+    frame = frame.assign(share=100 * frame["left"] / frame["plan"]).sort_values("share")
+    return forms.bars(frame, x="name", y="share", horizontal=True, title=say("What each line has left"), x_title=say("Line"), y_title=say("Left of the year's budget (%)"))
+
+
+def _balance(told: Cash, draws: np.ndarray, ends: list[Any], *, title: Any, x_title: Any, currency: str) -> Any:
+    low, middle, high = np.quantile(draws, [0.1, 0.5, 0.9], axis=0)
+    frame = pd.DataFrame({"day": ends, "low": low, "middle": middle, "high": high})
+    fig = forms.band(frame, x="day", y="middle", low="low", high="high", label=say("Middle"), low_high_label=say("in four of five cases"), title=title, x_title=x_title, y_title=say("Cash ({currency})", currency=currency))
+    fig.add_scatter(x=frame["day"], y=[told.floor] * len(frame), mode="lines", name=str(say("Least that is allowed")), line={"dash": "dash", "color": "#b3261e"})
+    return forms.finish(fig, title=title)
 
 
 def _bridge(rows: list[tuple[str, float, str]], *, title: Any, unit: str, good: bool = True) -> Any:

@@ -3,18 +3,21 @@
 # fmt: off
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from opslib import words
-from opslib.budget.answer import _head
+from opslib.budget.answer import _head, cash_table
+from opslib.budget.cash import shortage
 from opslib.findings import Table
 from opslib.show import Outcome, Slider, WhatIf
 from opslib.words import catalogue
 
 if TYPE_CHECKING:
+    from opslib.budget.cash import Cash
     from opslib.budget.outlook import Outlook
 
 say = catalogue(__package__ or "opslib.budget")
@@ -68,6 +71,39 @@ def scenario(told: Outlook, bills: pd.DataFrame, *, own: str) -> WhatIf:
         Slider(name="hires", label=say("New hires at {pay} a month", pay=words.money(pay, own)), low=0, high=20, step=1, value=0),
     ]
     cases = [{}, {"sales": -0.1}, {"sales": 0.1}, {"price": 0.05}, {"rate": 0.1}, {"hires": 3}]
+    return WhatIf(sliders=sliders, compute=compute, cases=cases)
+
+
+def headroom(told: Cash, bills: pd.DataFrame, *, own: str, credit: float) -> WhatIf:
+    """Return sliders for sales, payment delay, exchange rate and credit on cash draws.
+
+    Args:
+        told: The cash draws.
+        bills: payables; currency and amount give the foreign share.
+        own: The company's currency.
+        credit: Credit at hand, money.
+    """
+    foreign, months = foreign_share(bills, own), np.arange(1, told.months.shape[1] + 1)
+    daily = float(told.receipts[-1]) / (365 / 12 * len(months))
+    most = max(1000.0, float(np.ceil(told.receipts[-1] / 12 / 1000) * 1000))
+
+    def compute(sales: float, delay: float, rate: float, more: float) -> Outcome:
+        moved = sales * (told.receipts - told.follows * told.payments) - delay * daily - rate * foreign * told.payments
+        table = shortage(replace(told, months=told.months + moved), headroom=credit + more)
+        last, tight = table.iloc[-1], table.loc[table["low"].idxmin()]
+        headline = say(
+            "Chance of running short {chance}; tightest at {month}, one case in ten under {least}.", chance=words.percent(last["by_then"], 1),
+            month=words.month(tight["day"]), least=words.money(float(tight["low"]) + credit + more, own),
+        )
+        return Outcome(headline=headline, table=cash_table(replace(told, months=told.months + moved), credit=credit + more, currency=own))
+
+    sliders = [
+        Slider(name="sales", label=say("Sales more or less"), low=-0.4, high=0.4, step=0.01, value=0.0, kind="percent"),
+        Slider(name="delay", label=say("Customers pay later (days)"), low=0, high=60, step=1, value=0),
+        Slider(name="rate", label=say("Foreign money dearer ({share} of purchases)", share=words.percent(foreign)), low=-0.3, high=0.3, step=0.01, value=0.0, kind="percent"),
+        Slider(name="more", label=say("Further credit"), low=0, high=most, step=1000, value=0, kind="money", unit=own),
+    ]
+    cases = [{}, {"sales": -0.1}, {"delay": 14}, {"rate": 0.1}, {"sales": -0.1, "more": round(most / 2, -3)}]
     return WhatIf(sliders=sliders, compute=compute, cases=cases)
 
 
