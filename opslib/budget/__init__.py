@@ -5,7 +5,16 @@ from opslib.budget.cash import Cash, foresee, headroom, shortage
 from opslib.budget.cash import past as past_cash
 from opslib.budget.outlook import Books, Outlook, open_books, sales_shocks
 from opslib.budget.plan.control import breaches, left, waiting
-from opslib.budget.plan.tree import rollup, spread, ties, versions
+from opslib.budget.plan.draft import (
+    Draft,
+    check_return,
+    draft,
+    growth_draws,
+    next_year,
+    returned,
+    wholes,
+)
+from opslib.budget.plan.tree import locked, rollup, spread, ties, versions
 from opslib.budget.risk.rules import Choices, choices, reserve, triggers
 from opslib.budget.risk.simulate import demand_factors, one_uncertainty, simulate
 from opslib.budget.risk.why import bridge, sales_bridge, variance_shares
@@ -16,6 +25,7 @@ __all__ = [
     "Books",
     "Cash",
     "Choices",
+    "Draft",
     "Outlook",
     "Trust",
     "Watch",
@@ -24,16 +34,22 @@ __all__ = [
     "breaches",
     "bridge",
     "charts",
+    "check_return",
     "choices",
     "controls",
     "demand_factors",
+    "draft",
     "foresee",
+    "growth_draws",
     "headroom",
     "left",
+    "locked",
+    "next_year",
     "one_uncertainty",
     "open_books",
     "past_cash",
     "reserve",
+    "returned",
     "rollup",
     "sales_bridge",
     "sales_shocks",
@@ -47,5 +63,6 @@ __all__ = [
     "variance_shares",
     "versions",
     "waiting",
+    "wholes",
     "year_end",
 ]

@@ -1,6 +1,6 @@
 """This module owns the budget room's findings and tables, in words.
 
-It is long because four pages' sentences live here together, so that the same thing is
+It is long because the sentences of four pages live here together, so that the same thing is
 said in the same words.
 """
 
@@ -16,6 +16,7 @@ import pandas as pd
 from opslib import words
 from opslib.budget import track, warning
 from opslib.budget.cash import headroom, shortage
+from opslib.budget.plan.tree import rollup
 from opslib.budget.risk import measure, why
 from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantity, Table
 from opslib.words import Text, catalogue
@@ -23,6 +24,7 @@ from opslib.words import Text, catalogue
 if TYPE_CHECKING:
     from opslib.budget.cash import Cash
     from opslib.budget.outlook import Books, Outlook
+    from opslib.budget.plan.draft import Draft, Return
     from opslib.budget.risk.rules import Choices
     from opslib.budget.track import Trust
 
@@ -319,6 +321,88 @@ def queue_table(queue: pd.DataFrame, currency: str) -> Table:
         "asks": _head(say("Waits for")), "days": _head(say("Days"), "number"), "left": _head(say("The line has left"), "money", **money), "fits": _head(say("Fits")),
     }
     return Table(name="waiting", title=say("Requests not yet spent"), frame=frame, headings=heads, rows_shown=30)
+
+
+def draft(made: Draft, came: Return, trust: Trust, *, day: dt.date, currency: str) -> Finding:
+    """Return the finding on next year's draft: what it holds, how likely it is."""
+    money, table, tied, changed = _cash(currency), made.table, came.ties, came.changed
+    sales, spent = (float(table.loc[rows, "total"].sum()) for rows in (table["kind"] == "revenue", table["kind"] != "revenue"))
+    drawn = made.revenue - made.draws.total.ravel()
+    low, high = (float(x) for x in np.quantile(drawn, [0.1, 0.9]))
+    short, over = float((made.revenue < sales).mean()), float((made.draws.total > spent).mean())
+    headline = say(
+        "The draft of {year} holds sales of {sales} and spending of {spent}, a result of {result}; by history and demand alone the result falls between {low} and {high} at {sure}.",
+        year=str(made.cells["month"].iloc[0].year), sales=money(sales), spent=money(spent), result=money(sales - spent), low=money(low), high=money(high), sure=words.percent(SURE),
+    )
+    asked, supported = made.target, np.quantile(made.demand, [0.1, 0.5, 0.9])
+    gap = float(table.loc[table["kind"] == "revenue", "base"].sum()) * (asked - float(supported[1]))
+    actions = [Action(what=say("Send the draft to the departments; what comes back must keep the sums of department and quarter."), owner=say("Finance"), due=day + dt.timedelta(days=14))]
+    if gap > 0:
+        actions.append(Action(what=say("Name what brings the {gap} of sales that the target asks beyond what demand supports.", gap=money(gap)), owner=say("Sales"), due=day + dt.timedelta(days=30), value=gap, unit=currency))
+    if not tied["tied"].all():
+        worst = tied.loc[tied["gap"].abs().idxmax()]
+        actions.append(Action(what=say("Send the edited draft back: {count} sums no longer tie, the worst is {gap} off.", count=words.number(int((~tied["tied"]).sum())), gap=money(float(worst["gap"]))), owner=say("Finance"), due=day + dt.timedelta(days=7), value=abs(float(worst["gap"])), unit=currency))
+    checks = [
+        _check(say("Parts tie to the whole"), bool(tied["tied"].all()), say("{count} sums of kinds, departments and quarters tie to the cent; {off} do not.", count=words.number(int(tied["tied"].sum())), off=words.number(int((~tied["tied"]).sum())))),
+        _check(say("The target is within reach of demand"), bool(asked <= supported[2]), say("The target asks for {asked}; demand supports {middle} ({low} to {high}); the draft takes {chosen}.", asked=words.percent(asked, 1), middle=words.percent(supported[1], 1), low=words.percent(supported[0], 1), high=words.percent(supported[2], 1), chosen=words.percent(made.chosen, 1))),
+        _check(say("As likely over as under"), bool(0.25 <= over <= 0.75 and 0.25 <= short <= 0.75), say("By history and demand alone, sales fall short of the draft with a chance of {short}, spending passes it with {over}.", short=words.percent(short), over=words.percent(over))),
+        _check(say("Adopted versions are locked"), changed.empty, say("No adopted version has changed since an earlier page.") if changed.empty else say("{version} was adopted and has changed since {day}.", version=changed["version"].iloc[0], day=words.day(changed["run_day"].iloc[0].date()))),
+        *_method_checks(trust),
+    ]
+    return Finding(
+        room="budget", headline=headline, actions=tuple(actions), checks=tuple(checks),
+        quantity=Quantity(value=sales - spent, low=min(low, sales - spent), high=max(high, sales - spent), unit=currency, confidence=SURE, name=say("Result of the draft")),
+        caveats=(say("The base is this year's expected end, not this year's budget."),), facts={"growth": made.chosen, "sales": sales, "spending": spent},
+    )
+
+
+def draft_table(made: Draft, currency: str) -> Table:
+    """Return the draft's cells in the form that is edited in Excel and loaded back."""
+    heads = {
+        "version": _head(say("Version")), "line": _head(say("Line")), "kind": _head(say("Kind (revenue, cost, expense)")), "department": _head(say("Department")),
+        "month": _head(say("Month"), "day"), "amount": _head(say("Amount"), "money", currency, digits=2),
+    }
+    return Table(name="draft", title=say("The draft, to be edited in Excel and loaded back under a new version"), frame=made.cells, headings=heads, rows_shown=12)
+
+
+def growth_table(made: Draft, currency: str) -> Table:
+    """Return each line's draft beside this year's end."""
+    money = {"unit": currency}
+    heads = {
+        "line": _head(say("Line")), "department": _head(say("Department")), "base": _head(say("This year's end"), "money", **money), "expected": _head(say("By history and demand"), "money", **money),
+        "total": _head(say("Draft"), "money", **money), "growth": _head(say("Growth"), "percent", digits=1),
+    }
+    return Table(name="growth", title=say("Lines of the draft"), frame=made.table, headings=heads, rows_shown=30)
+
+
+def quarter_table(made: Draft, currency: str) -> Table:
+    """Return the draft's spending by department and quarter."""
+    spent = rollup(made.cells[made.cells["kind"] != "revenue"], ["department", "quarter"])
+    frame = spent.pivot_table(index="department", columns="quarter", values="amount", aggfunc="sum").add_prefix("q").assign(year=lambda f: f.sum(axis=1)).reset_index()
+    heads = {"department": _head(say("Department"))} | {f"q{q}": _head(say("Quarter {q}", q=str(q)), "money", currency) for q in (1, 2, 3, 4)}
+    return Table(name="quarters", title=say("Spending by department and quarter"), frame=frame, headings=heads | {"year": _head(say("Year"), "money", currency)})
+
+
+def tie_table(tied: pd.DataFrame, currency: str) -> Table:
+    """Return the sums that must hold when the draft comes back, those that do not first."""
+    money, frame = {"unit": currency, "digits": 2}, tied.sort_values("tied", kind="stable")
+    names = {"revenue": say("sales"), "cost": say("cost of goods"), "expense": say("expenses")}
+    frame = frame.assign(kind=[names.get(k, k) for k in frame["kind"]])
+    heads = {
+        "kind": _head(say("Kind")), "department": _head(say("Department")), "quarter": _head(say("Quarter"), "number"), "whole": _head(say("Sent out"), "money", **money),
+        "parts": _head(say("Came back"), "money", **money), "gap": _head(say("Difference"), "money", **money), "tied": _head(say("Ties")),
+    }
+    return Table(name="ties", title=say("Sums that must hold"), frame=frame, headings=heads, rows_shown=12)
+
+
+def version_table(table: pd.DataFrame, currency: str) -> Table:
+    """Return the versions of the budget and whether they are locked."""
+    money = {"unit": currency}
+    heads = {
+        "version": _head(say("Version")), "adopted": _head(say("Adopted"), "day"), "locked": _head(say("Locked")), "revenue": _head(say("Sales"), "money", **money),
+        "spending": _head(say("Spending"), "money", **money), "result": _head(say("Result"), "money", **money), "change": _head(say("Spending against the version before"), "percent", digits=1),
+    }
+    return Table(name="versions", title=say("Versions of this year's budget"), frame=table, headings=heads)
 
 
 def _risk_actions(told: Outlook, choices: Choices, chance: float, *, bearable: float, day: dt.date, currency: str) -> tuple[Action, ...]:

@@ -16,6 +16,7 @@ from opslib.words import catalogue
 if TYPE_CHECKING:
     from opslib.budget.cash import Cash
     from opslib.budget.outlook import Books, Outlook
+    from opslib.budget.plan.draft import Draft
 
 say = catalogue(__package__ or "opslib.budget")
 
@@ -107,6 +108,13 @@ def room_left(room: pd.DataFrame) -> Any:
     frame = room[room["plan"] > 0].assign(name=room["line"] + ", " + room["department"])
     frame = frame.assign(share=100 * frame["left"] / frame["plan"]).sort_values("share")
     return forms.bars(frame, x="name", y="share", horizontal=True, title=say("What each line has left"), x_title=say("Line"), y_title=say("Left of the year's budget (%)"))
+
+
+def draft_months(made: Draft, currency: str) -> Any:
+    """Return sales and spending of the draft, month by month."""
+    cells = made.cells.assign(side=np.where(made.cells["kind"] == "revenue", "sales", "spending"))
+    frame = cells.pivot_table(index="month", columns="side", values="amount", aggfunc="sum").reset_index()
+    return forms.lines(frame, x="month", ys={"sales": say("Sales"), "spending": say("Spending")}, title=say("The draft, month by month"), x_title=say("Month"), y_title=say("Money ({currency})", currency=currency))
 
 
 def _balance(told: Cash, draws: np.ndarray, ends: list[Any], *, title: Any, x_title: Any, currency: str) -> Any:

@@ -19,6 +19,7 @@ from opslib.words import catalogue
 if TYPE_CHECKING:
     from opslib.budget.cash import Cash
     from opslib.budget.outlook import Outlook
+    from opslib.budget.plan.draft import Draft
 
 say = catalogue(__package__ or "opslib.budget")
 
@@ -105,6 +106,31 @@ def headroom(told: Cash, bills: pd.DataFrame, *, own: str, credit: float) -> Wha
     ]
     cases = [{}, {"sales": -0.1}, {"delay": 14}, {"rate": 0.1}, {"sales": -0.1, "more": round(most / 2, -3)}]
     return WhatIf(sliders=sliders, compute=compute, cases=cases)
+
+
+def draft(made: Draft, *, own: str) -> WhatIf:
+    """Return sliders for growth, prices and payroll on the draft and its draws."""
+    table, spent = made.table, made.draws.total.ravel()
+    totals = table.groupby("kind")["total"].sum().reindex(["revenue", "cost", "expense"]).fillna(0.0)
+    sales, goods, rest = (float(x) for x in totals)
+    drawn = made.revenue - spent
+
+    def compute(growth: float, goods_price: float, expenses: float) -> Outcome:
+        revenue = sales * (1 + growth)
+        cost = goods * (1 + growth) * (1 + goods_price) + rest * (1 + expenses)
+        headline = say(
+            "Sales {sales}, spending {spent}, result {result}; chance of less sales {short}, of a smaller result {less}.",
+            sales=words.money(revenue, own), spent=words.money(cost, own), result=words.money(revenue - cost, own),
+            short=words.percent(float((made.revenue < revenue).mean())), less=words.percent(float((drawn < revenue - cost).mean())),
+        )
+        return Outcome(headline=headline)
+
+    sliders = [
+        Slider(name="growth", label=say("Sales against the draft"), low=-0.2, high=0.2, step=0.01, value=0.0, kind="percent"),
+        Slider(name="goods_price", label=say("Purchase prices against the draft"), low=-0.1, high=0.2, step=0.01, value=0.0, kind="percent"),
+        Slider(name="expenses", label=say("Expenses against the draft"), low=-0.2, high=0.2, step=0.01, value=0.0, kind="percent"),
+    ]
+    return WhatIf(sliders=sliders, compute=compute, cases=[{}, {"growth": -0.05}, {"growth": 0.05}, {"goods_price": 0.03}, {"expenses": -0.05}])
 
 
 def foreign_share(bills: pd.DataFrame, own: str) -> float:

@@ -178,7 +178,7 @@ def outlook(
         ValueError: The year has no closed or no open month.
     """
     spent, rest, error = rest_of_year(books, method)
-    error = _without(error, books.units["line"], shocks or {})
+    error = without(error, books.units["line"], shocks or {})
     left = 12 - books.closed
     profile = np.abs(books.plan[:, books.closed :]) + 1e-9
     profile = profile / profile.sum(axis=1, keepdims=True)
@@ -257,8 +257,14 @@ def sales_shocks(books: Books, factors: np.ndarray) -> dict[str, np.ndarray]:
     return dict.fromkeys(books.units.loc[kinds, "line"], factors.mean(axis=1))
 
 
-def _without(error: np.ndarray, names: pd.Series, shocks: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the lines' own errors less what the shocks already carry, at least a fifth."""
+def without(error: np.ndarray, names: pd.Series, shocks: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the lines' own errors less what the shocks already carry, at least a fifth.
+
+    Args:
+        error: Standard error of each unit, as a share.
+        names: Line of each unit.
+        shocks: Line to factors drawn by another room.
+    """
     carried = names.map({n: float(np.std(f)) for n, f in shocks.items()}).fillna(0.0)
     own = np.sqrt(np.maximum(error**2 - carried.to_numpy(float) ** 2, 0))
     return np.where(carried > 0, np.maximum(own, 0.2 * error), error)
