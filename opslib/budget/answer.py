@@ -43,7 +43,7 @@ def risk(told: Outlook, books: Books, trust: Trust, choices: Choices, *, bearabl
     headline = say(
         "Spending of {year} ends at {value} ({low} to {high} at {sure}) against a budget of {plan}; the chance of an overrun is {chance}.",
         year=f"{books.year:%Y}", value=cash(centre["shown"]), low=cash(low), high=cash(high), sure=words.percent(SURE),
-        plan=cash(told.plan_spending), chance=words.percent(chance["value"], digits),
+        plan=cash(told.plan_spending), chance=words.percent(chance["value"], digits) if digits else _odds(chance["value"]),
     )
     parts = (_tie_check(told, currency), *_method_checks(trust), *_track_checks(trust), *_digit_checks(told, numbers, choices, currency))
     due = (told.months[0] + pd.offsets.MonthEnd(1)).date()
@@ -345,7 +345,7 @@ def draft(made: Draft, came: Return, trust: Trust, *, day: dt.date, currency: st
     checks = [
         _check(say("Parts tie to the whole"), bool(tied["tied"].all()), say("{count} sums of kinds, departments and quarters tie to the cent; {off} do not.", count=words.number(int(tied["tied"].sum())), off=words.number(int((~tied["tied"]).sum())))),
         _check(say("The target is within reach of demand"), bool(asked <= supported[2]), say("The target asks for {asked}; demand supports {middle} ({low} to {high}); the draft takes {chosen}.", asked=words.percent(asked, 1), middle=words.percent(supported[1], 1), low=words.percent(supported[0], 1), high=words.percent(supported[2], 1), chosen=words.percent(made.chosen, 1))),
-        _check(say("As likely over as under"), bool(0.25 <= over <= 0.75 and 0.25 <= short <= 0.75), say("By history and demand alone, sales fall short of the draft with a chance of {short}, spending passes it with {over}.", short=words.percent(short), over=words.percent(over))),
+        _check(say("As likely over as under"), bool(0.25 <= over <= 0.75 and 0.25 <= short <= 0.75), say("By history and demand alone, sales fall short of the draft with a chance of {short}, spending passes it with {over}.", short=_odds(short), over=_odds(over))),
         _check(say("Adopted versions are locked"), changed.empty, say("No adopted version has changed since an earlier page.") if changed.empty else say("{version} was adopted and has changed since {day}.", version=changed["version"].iloc[0], day=words.day(changed["run_day"].iloc[0].date()))),
         *_method_checks(trust),
     ]
@@ -412,7 +412,7 @@ def _risk_actions(told: Outlook, choices: Choices, chance: float, *, bearable: f
     heads = heads[(heads["chance_over"] > max(0.5, bearable)) & (heads["gap"] > 0)].sort_values("gap", ascending=False).head(3)
     actions = [
         Action(
-            what=say("Explain {line} or bring it back: it heads for {gap} over its budget, with a chance of {chance}.", line=row.line, gap=cash(row.gap), chance=words.percent(row.chance_over)),
+            what=say("Explain {line} or bring it back: it heads for {gap} over its budget, with a chance of {chance}.", line=row.line, gap=cash(row.gap), chance=_odds(row.chance_over)),
             owner=words.text(row.department), due=day + dt.timedelta(days=14), value=float(row.gap), unit=currency,
         )
         for row in heads.itertuples()
@@ -523,6 +523,11 @@ def _told(name: str, target: dict[str, str], due: dt.date, unit: str, values: np
 
 def _cash(currency: str):  # noqa: ANN202
     return lambda amount: words.money(amount, currency)
+
+
+def _odds(chance: float) -> Text:
+    """Write a chance; draws cannot prove that something is certain."""
+    return Text(">99%") if chance > 0.995 else Text("<1%") if chance < 0.005 else words.percent(chance)
 
 
 def _check(name: Text, passed: bool | None, sentence: Text) -> Check:
