@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from opslib import demo, inventory
-from opslib.inventory.rolling import QUICK
+from opslib.inventory.ahead.rolling import QUICK
 
 
 def weekly(frame, day="day"):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from opslib.inventory import boosting, forecast
+from opslib.inventory.ahead import boosting, forecast
 
 WEEKS = pd.date_range("2023-01-02", periods=120, freq="7D")
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from opslib import inventory
-from opslib.inventory.orders import Terms
-from opslib.inventory.rolling import Forecast
+from opslib.inventory.ahead.rolling import Forecast
+from opslib.inventory.ordering.orders import Terms
 
 
 def _coming(values):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from opslib import inventory
-from opslib.inventory import rolling
+from opslib.inventory.ahead import rolling
 from opslib.inventory.demand import Panel
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from opslib import inventory
-from opslib.inventory import policies
-from opslib.inventory.simulate import quantile_by_row
+from opslib.inventory.ordering import policies
+from opslib.inventory.ordering.simulate import quantile_by_row
 
 
 def _nothing(week, stock, line, seen):
