@@ -90,7 +90,7 @@ def _page(
         say={
             "other": "中文" if language == "en" else "English",
             "plan": say("Are we on plan?").in_language(language),
-            "all_rooms": say("All rooms").in_language(language),
+            "all_rooms": say("All topics").in_language(language),
             "all_readers": say("All departments").in_language(language),
         },
     )  # fmt: skip
@@ -110,7 +110,7 @@ def reader_name(reader: str) -> Text:
         "purchasing": say("Purchasing"), "warehouse": say("Warehouse"), "finance": say("Finance"),
         "marketing": say("Marketing"), "service": say("Service"), "management": say("Management"),
         "strategy": say("Strategy"), "product": say("Product"), "pricing": say("Pricing"),
-        "departments": say("Department heads"),
+        "departments": say("Department heads"), "customers": say("Customer care"),
     }  # fmt: skip
     return known.get(reader, Text(reader))
 
