@@ -1,4 +1,7 @@
-"""This module owns cash: could we run short at any month end, when, what then."""
+"""This module owns cash: could we run short at any month end, when, what then.
+
+It is long because every source of cash is read here, beside the exact walk that proves it.
+"""
 
 # fmt: off
 from __future__ import annotations
