@@ -46,8 +46,8 @@ def test_an_order_worked_by_hand():
 def test_packs_and_the_least_order_are_kept():
     coming = _coming(SURE)
     packed = inventory.plan(coming, _terms(pack=4.0), level=0.9, holding_rate=0.2)
-    assert packed["order"].iloc[0] == 4.0
-    assert packed["packs"].iloc[0] == 1.0
+    assert packed["order"].iloc[0] == 8.0
+    assert packed["packs"].iloc[0] == 2.0
     least = inventory.plan(
         coming, _terms(pack=4.0, minimum_order=10.0), level=0.9, holding_rate=0.2
     )

@@ -177,11 +177,12 @@ def tune(
     part = told.frame.iloc[rows]
     hold = (part["cost"] * holding_rate / 52).to_numpy()
     short = (part["price"] - part["cost"]).clip(lower=0.01).to_numpy()
+    money = (hold, short, part["pack"].to_numpy(float))
     lead = int(part["lead_weeks"].median())
     results = []
     for back in range(windows, 0, -1):
         cut = len(panel.weeks) - back * weeks
-        results.append(_window(panel, rows, cut, weeks, lead, hold, short, seed))
+        results.append(_window(panel, rows, cut, weeks, lead, money, seed))
     names = list(results[0])
     older = results[:-1] or results
     mean = {n: np.mean([r[n]["cost"] for r in older]) for n in names if n != "usual"}
@@ -222,8 +223,8 @@ def plan(
     """Return the order list, most valuable first.
 
     Each order lifts stock in its delivery week so that demand is met with the chance
-    `level`; it is rounded up to packs when at least half a pack is missing, and kept
-    above the minimum order. A budget keeps the orders that gain most per money.
+    `level`; it is rounded to full packs on the side that costs less at that level, and
+    kept above the minimum order. A budget keeps the orders that gain most per money.
 
     Args:
         coming: Possible demand; it must reach one week beyond the longest lead time.
@@ -286,10 +287,8 @@ def _plan_rows(
         need = simulate.shortfall(paths, on_hand=on_hand, pipeline=pipeline)
     else:
         need = paths.sum(axis=2)
-    wanted = np.maximum(0, simulate.quantile_by_row(need, level))
     pack = part["pack"].to_numpy()
-    packs = np.floor(wanted / pack + 0.5)
-    order = packs * pack
+    order = simulate.in_packs(need, level=level, pack=pack)
     order = np.where(
         (order > 0) & (order < part["minimum_order"]),
         np.ceil(part["minimum_order"] / pack) * pack,
@@ -337,9 +336,10 @@ def _plan_rows(
 
 def _window(
     panel: Panel, rows: np.ndarray, cut: int, weeks: int, lead: int,
-    hold: np.ndarray, short: np.ndarray, seed: int,
+    money: tuple[np.ndarray, np.ndarray, np.ndarray], seed: int,
 ) -> dict[object, dict[str, float]]:  # fmt: skip
     """Live through one window with every policy, from the same fair start."""
+    hold, short, pack = money
     past = panel.units[rows, :cut]
     demand = np.nan_to_num(np.round(fill(panel.units[rows])[:, cut : cut + weeks]))
     ahead = weeks + lead + 1
@@ -352,11 +352,13 @@ def _window(
     pipe = np.round(np.repeat(mean[:, :1], max(1, lead), axis=1))
 
     rules: dict[object, simulate.Policy] = {
-        n: policies.by_chance(paths, n) for n in GRID
+        n: policies.by_chance(paths, n, pack) for n in GRID
     }
     ratio = policies.critical_ratio(holding=hold, shortage=short)
-    rules["usual"] = policies.cover(lambda week: np.repeat(flat[:, None], lead + 2, 1))
-    rules["textbook"] = policies.by_chance(paths, ratio)
+    rules["usual"] = policies.cover(
+        lambda week: np.repeat(flat[:, None], lead + 2, 1), pack
+    )
+    rules["textbook"] = policies.by_chance(paths, ratio, pack)
     found = {}
     for name, rule in rules.items():
         out = simulate.simulate(
