@@ -75,7 +75,7 @@ class Decision:
 
 
 def decide(
-    panel: Panel, told: Terms, *, holding_rate: float, budget: float = 0, cluster: str = "",
+    panel: Panel, told: Terms, *, holding_rate: float, budget: float = 0,
 ) -> Decision:  # fmt: skip
     """Choose methods, foretell, tune the level, and list the orders.
 
@@ -84,11 +84,10 @@ def decide(
         told: Terms.
         holding_rate: Yearly cost of stock as a share of its value.
         budget: Most money to spend, 0 for no limit.
-        cluster: Address of a Dask cluster that shares the items, or empty.
     """
     weeks = int(told.frame["lead_weeks"].max()) + 3
     test = tests.backtest(panel, ahead=4)
-    coming = tests.foretell(panel, test, weeks=weeks, draws=120, cluster=cluster)
+    coming = tests.foretell(panel, test, weeks=weeks, draws=120)
     tuned = tune(panel, told, holding_rate=holding_rate)
     listed = plan(
         coming, told, level=tuned.level, holding_rate=holding_rate, budget=budget
