@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from opslib.inventory.ordering.orders import Decision, Terms, Tuned
 
 say = catalogue(__package__ or "opslib.inventory")
+_SHEET_DIGITS = {
+    "at_delivery": 1, "expected": 1, "pack_effect": 1, "gain_more": 2, "gain_less": 2,
+}  # fmt: skip
 
 
 def demand(
@@ -208,7 +211,7 @@ def order_table(listed: pd.DataFrame, *, currency: str) -> Table:
     """Return the order list as a table, most valuable first."""
     return Table(
         name="orders", title=say("What to order, most valuable first"),
-        frame=listed[listed["order"] > 0].assign(reason=lambda f: [_reason(r) for r in f.itertuples()]),
+        frame=listed[listed["order"] > 0].round({"money": 2, "gain": 2}).assign(reason=lambda f: [_reason(r) for r in f.itertuples()]),
         headings={
             "name": Heading(label=say("Name")), "item": Heading(label=say("Item")),
             "place": Heading(label=say("Place")), "supplier": Heading(label=say("Supplier")),
@@ -226,7 +229,9 @@ def sheet_table(listed: pd.DataFrame, *, day: dt.date, currency: str) -> Table:
     number = {"kind": "number", "digits": 0}
     return Table(
         name="order_sheet", title=say("Order sheet: change your order, load it back"),
-        frame=frame.assign(day=day, wanted_order=frame["order"], pack_effect=frame["proposed"] - frame["wanted"]),
+        frame=frame.assign(
+            day=day, wanted_order=frame["order"], pack_effect=frame["proposed"] - frame["wanted"]
+        ).round(_SHEET_DIGITS),
         headings={
             "day": Heading(label=say("Order day"), kind="day"),
             "item": Heading(label=say("Item")), "place": Heading(label=say("Place")),
@@ -495,18 +500,36 @@ def _forecast_checks(scores: pd.DataFrame) -> tuple[Check, ...]:
 
 
 def _money_checks(tuned: Tuned, currency: str) -> tuple[Check, ...]:
-    ours, usual, book = tuned.ours[-1], tuned.usual[-1], tuned.textbook[-1]
+    ours, usual, book = tuned.ours.sum(), tuned.usual.sum(), tuned.textbook.sum()
     saved = 1 - ours / max(1e-9, usual)
-    gaps = 1 - tuned.ours / np.maximum(tuned.usual, 1e-9)
+    newest = 1 - tuned.ours[-1] / max(1e-9, tuned.usual[-1])
+    gaps = (tuned.usual - tuned.ours) / max(1e-9, tuned.usual.mean())
     error = gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else float("nan")
-    return (
-        Check(name=say("Cheaper than the usual rule"), passed=bool(saved > 0),
-              sentence=say("Lived through the newest past weeks, stock and lost sales would have cost {ours} against {usual} by the usual rule: {share} less (give or take {error}).",
-                           ours=words.money(ours, currency), usual=words.money(usual, currency),
-                           share=words.percent(saved), error=words.percent(error))),
-        Check(name=say("Cheaper than the textbook"), passed=bool(ours <= book * 1.001),
-              sentence=say("The textbook's rule would have cost {book}.", book=words.money(book, currency))),
+    told = say(
+        "Lived through {windows} past windows, stock and lost sales would have cost {ours} against {usual} by the usual rule: {share} (give or take {error}); in the newest, which had no part in the choice, {newest}.",
+        windows=words.number(len(gaps), 0), ours=words.money(ours, currency),
+        usual=words.money(usual, currency), share=_less(saved), newest=_less(newest),
+        error=words.percent(error),
     )  # fmt: skip
+    book_told = (
+        say("The textbook's chance of meeting demand cost least here, so it is used.")
+        if tuned.rule == "textbook"
+        else say("The textbook's rule would have cost {book}.", book=words.money(book, currency))
+    )  # fmt: skip
+    return (
+        Check(name=say("Cheaper than the usual rule"), passed=bool(saved > 0), sentence=told),
+        Check(
+            name=say("Cheaper than the textbook"),
+            passed=None if tuned.rule == "textbook" else bool(ours <= book),
+            sentence=book_told,
+        ),
+    )  # fmt: skip
+
+
+def _less(saved: float) -> Text:
+    if saved < 0:
+        return say("{share} more", share=words.percent(-saved))
+    return say("{share} less", share=words.percent(saved))
 
 
 def _edit_checks(priced: pd.DataFrame, currency: str) -> tuple[Check, ...]:
@@ -625,7 +648,7 @@ def _reason(row: object) -> Text:
     ]
     if row.pack > 1:
         parts.append(
-            say("{packs} packs of {pack}", packs=words.number(row.packs, 0), pack=words.number(row.pack, 0))
+            say("in packs of {pack}", pack=words.number(row.pack, 0))
         )  # fmt: skip
     if row.edited:
         parts = [

@@ -85,7 +85,7 @@ class _Trial:
 
 
 def tune(
-    panel: Panel, told: Terms, *, holding_rate: float, windows: int = 3, weeks: int = 8,
+    panel: Panel, told: Terms, *, holding_rate: float, windows: int = 6, weeks: int = 8,
     sample: int = 300, seed: int = 1,
 ) -> Tuned:  # fmt: skip
     """Find the level that costs least on past windows, in money, by simulation.
@@ -99,7 +99,7 @@ def tune(
         panel: Clean demand.
         told: Terms.
         holding_rate: Yearly cost of stock as a share of its value.
-        windows: Past windows, the newest last.
+        windows: Past windows, the newest last; fewer where the history is short.
         weeks: Weeks of a window.
         sample: Series used, drawn at random.
         seed: Seed.
@@ -108,6 +108,7 @@ def tune(
         The level, its curve and money by window.
     """
     trial = _trial(panel, told, holding_rate, sample, seed)
+    windows = max(1, min(windows, (len(panel.weeks) - 26) // weeks))
     cuts = [len(panel.weeks) - back * weeks for back in range(windows, 0, -1)]
     ratio = policies.critical_ratio(holding=trial.hold, shortage=trial.short)
     levels = {**dict(zip(GRID, GRID, strict=True)), "textbook": ratio}
@@ -157,6 +158,7 @@ def worth(
     """
     trial = _trial(panel, told, holding_rate, sample, seed)
     weeks, first = 10, min(trial.lead + 1, 9)
+    windows = max(2, min(windows, (len(panel.weeks) - 20) // weeks))
     levels = {"ours": np.asarray(level)[trial.rows]}
     scale = len(panel.units) / len(trial.rows) * 52 / (weeks - first)
     lead, accuracy = [], []
@@ -201,29 +203,37 @@ def _window(
     trial: _Trial, cut: int, weeks: int, levels: dict[object, float | np.ndarray],
     *, longer: int = 0, nearer: float = 0.0, first: int | None = None,
 ) -> dict[object, dict[str, float]]:  # fmt: skip
-    """Live through one window with every level and the usual rule, from one start."""
+    """Live through one window with every level and the usual rule, from one start.
+
+    Each week foretells anew from the weeks known by then, as a weekly run does.
+    """
     panel, rows, lead = trial.panel, trial.rows, trial.lead + longer
-    past = panel.units[rows, :cut]
     demand = np.nan_to_num(np.round(fill(panel.units[rows])[:, cut : cut + weeks]))
-    ahead = weeks + lead + 1
-    season = forecast.season_index(panel.units[:, :cut], panel.weeks[:cut], ahead)
-    mean = forecast.levels(past, season, ahead)
-    spread = forecast.dispersion_of(past, season)
-    start = np.round(mean[:, 0] * 2)
-    pipe = np.round(np.repeat(mean[:, :1], max(1, lead), axis=1))
-    paths = forecast.spread(
-        mean, dispersion=spread, drift=DRIFT, draws=120, seed=trial.seed
+    season = forecast.season_index(
+        panel.units[:, :cut], panel.weeks[:cut], weeks + lead + 1
     )
-    if nearer:
-        fact = np.hstack([demand, mean[:, weeks:]])[:, None, :]
-        paths = paths + nearer * (fact - paths)
-    flat = np.nan_to_num(forecast.moving_average(past, np.ones(cut + 1), 1))[:, 0]
+    paths, usual = [], []
+    for now in range(cut, cut + weeks):
+        known, ahead = panel.units[rows, :now], season[: now + lead + 1]
+        mean = forecast.levels(known, ahead, lead + 1)
+        told = forecast.spread(
+            mean, dispersion=forecast.dispersion_of(known, ahead), drift=DRIFT,
+            draws=120, seed=trial.seed + now,
+        )  # fmt: skip
+        if nearer:
+            fact = np.hstack([demand[:, now - cut :][:, : lead + 1], mean])[
+                :, : lead + 1
+            ]
+            told = told + nearer * (fact[:, None, :] - told)
+        paths.append(told)
+        usual.append(forecast.moving_average(known, np.ones(now + lead + 2), lead + 2))
+    first_mean = forecast.levels(panel.units[rows, :cut], season[: cut + 1], 1)
+    start, pipe = np.round(2 * first_mean[:, 0]), np.round(first_mean)
+    pipe = np.repeat(pipe, max(1, lead), axis=1)
     rules: dict[object, simulate.Policy] = {
         n: policies.by_chance(paths, level, trial.pack) for n, level in levels.items()
     }
-    rules["usual"] = policies.cover(
-        lambda week: np.repeat(flat[:, None], lead + 2, 1), trial.pack
-    )
+    rules["usual"] = policies.cover(lambda week: usual[week], trial.pack)
     late = slice(min(lead, weeks - 1) if first is None else first, None)
     found = {}
     for name, rule in rules.items():
