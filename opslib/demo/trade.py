@@ -478,6 +478,7 @@ def _trade_tables(
         "returns": _returns(kept, stock, goods),
         "stock_days": _stock_days(stock, goods),
         "purchase_orders": _purchase_orders(stock["orders"], goods),
+        "order_edits": _edits(stock, goods),
         "stock_takes": _takes(stock["takes"], goods),
         "scrap": _scrap(stock["scraps"], goods),
     }
@@ -604,6 +605,32 @@ def _purchase_orders(orders: pd.DataFrame, goods: pd.DataFrame) -> pd.DataFrame:
             "contract_price": of["cost"].to_numpy(),
         }
     )
+
+
+def _edits(
+    stock: dict[str, pd.DataFrame | np.ndarray], goods: pd.DataFrame
+) -> pd.DataFrame:
+    """Return a buyer's changes: orders for half the places struck out, at a loss."""
+    places, orders = len(REGIONS), stock["orders"]
+    last = orders["d"].max() - 70
+    rows = orders[(orders["d"] > last - 84) & (orders["d"] <= last)]
+    struck = rows["row"] % places < places // 2
+    at = rows["row"].to_numpy(), rows["d"].to_numpy()
+    return pd.DataFrame(
+        {
+            "day": _dates(rows["d"] - 1),
+            "place": np.array(REGIONS)[rows["row"] % places],
+            "item": goods["item"].to_numpy()[rows["row"] // places],
+            "proposed": rows["quantity"].astype(float),
+            "wanted": rows["quantity"].where(~struck, 0).astype(float),
+            "on_hand": stock["opening"][at].astype(float),
+            "in_pipeline": 0.0,
+            "lead_weeks": np.ceil(
+                goods["supplier_lead"].to_numpy()[rows["row"] // places] / 7
+            ),
+            "run": "",
+        }
+    ).drop_duplicates(["day", "place", "item"])
 
 
 def _takes(takes: pd.DataFrame, goods: pd.DataFrame) -> pd.DataFrame:
