@@ -15,7 +15,7 @@ import pandas as pd
 
 from opslib import checks, periods
 from opslib.customers.history import histories, later
-from opslib.customers.lifetime import ranking
+from opslib.customers.value.lifetime import ranking
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator

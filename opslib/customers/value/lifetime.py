@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks, periods
-from opslib.customers import buying, spending
 from opslib.customers.history import histories, later
-from opslib.customers.season import (
+from opslib.customers.value import buying, spending
+from opslib.customers.value.season import (
     MOST_CUSTOMERS,
     Season,
     learn_season,
