@@ -73,7 +73,7 @@ def make(*, size: float, seed: int, language: str = "en") -> Trade:
     goods = _goods(max(24, round(300 * min(size, 20) ** 0.7)), draw, language)
     spend, added = _marketing(draw)
     mean = _mean_demand(goods, added, draw, size)
-    buyers = _customers(max(400, int(20_000 * size)), draw)
+    buyers = _customers(max(400, int(20_000 * size)), mean.sum(axis=(0, 2)), draw)
     lines = _demand_lines(mean, buyers, draw)
     stock = _run_stock(mean, lines, goods, draw)
     tables = _trade_tables(lines, stock, goods)
@@ -233,12 +233,14 @@ def _mean_demand(
     return mean
 
 
-def _customers(count: int, draw: np.random.Generator) -> pd.DataFrame:
+def _customers(
+    count: int, demand: np.ndarray, draw: np.random.Generator
+) -> pd.DataFrame:
     groups = list(truth.VALUE_GROUPS)
     shares = [g["share"] for g in truth.VALUE_GROUPS.values()]
     group = draw.choice(len(groups), count, p=shares)
     told = pd.DataFrame(truth.VALUE_GROUPS.values()).iloc[group]
-    rate = told["rate"].to_numpy() * draw.gamma(8, 1 / 8, count) / 365
+    rate = told["rate"].to_numpy() * draw.gamma(16, 1 / 16, count) / 365
     joined = np.where(
         draw.random(count) < 0.5,
         -draw.integers(0, 60, count),
@@ -249,7 +251,7 @@ def _customers(count: int, draw: np.random.Generator) -> pd.DataFrame:
         {
             "customer": [f"{100_000 + i}" for i in range(count)],
             "group": np.array(groups)[group],
-            "place": draw.integers(0, len(REGIONS), count),
+            "place": draw.choice(len(REGIONS), count, p=demand / demand.sum()),
             "rate": rate,
             "lines": told["lines"].to_numpy(),
             "joined": joined.clip(0),
