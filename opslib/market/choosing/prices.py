@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks
-from opslib.market import replicates
-from opslib.market.design import CONFIDENCE, Estimate
+from opslib.market.survey import replicates
+from opslib.market.survey.design import CONFIDENCE, Estimate
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from opslib.market.replicates import Replicates
+    from opslib.market.survey.replicates import Replicates
 
 FOUR = ("too_cheap", "cheap", "dear", "too_dear")
 POINTS = ("lower", "upper", "indifference", "optimal")
@@ -106,7 +106,7 @@ def price_range(
         ValueError: Fewer than ten people answered without contradiction.
 
     Example:
-        >>> from opslib.market import design
+        >>> from opslib.market.survey import design
         >>> ok = np.linspace(8, 12, 40)
         >>> four = pd.DataFrame({q: ok * k for q, k in zip(FOUR, (0.5, 0.8, 1.2, 1.5))})
         >>> sets = replicates.bootstrap(design.draw(four), draws=20)
@@ -154,7 +154,7 @@ def demand(
         ValueError: Fewer than 30 people named a price, or the cost is above all.
 
     Example:
-        >>> from opslib.market import design
+        >>> from opslib.market.survey import design
         >>> most = np.random.default_rng(0).exponential(10, 2000)
         >>> sets = replicates.bootstrap(design.draw(pd.DataFrame({"m": most})), draws=20)
         >>> found = demand(most, sets, cost=12.0)

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from opslib import checks
-from opslib.market import choice
+from opslib.market.choosing import choice
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from opslib.market.choice import Tasks
+    from opslib.market.choosing.choice import Tasks
 
 TAILS = 6  # degrees of freedom of the proposals
 ROUNDS = 8

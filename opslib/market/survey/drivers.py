@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks
-from opslib.market import replicates
-from opslib.market.design import CONFIDENCE
+from opslib.market.survey import replicates
+from opslib.market.survey.design import CONFIDENCE
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from opslib.market.replicates import Replicates
+    from opslib.market.survey.replicates import Replicates
 
 MOST = 14
 
@@ -102,7 +102,7 @@ def drivers(
         ValueError: Fewer than 30 complete rows.
 
     Example:
-        >>> from opslib.market import design
+        >>> from opslib.market.survey import design
         >>> x = pd.DataFrame(np.random.default_rng(0).normal(0, 1, (200, 2)), columns=["a", "b"])
         >>> sets = replicates.bootstrap(design.draw(x), draws=10)
         >>> drivers(x["a"] * 2 + x["b"], x, sets)["part"].tolist()
@@ -130,6 +130,36 @@ def drivers(
             "slope": np.sign(fitted), "explained": float(fitted @ r[1:, 0]),
         }
     ).sort_values("share", ascending=False, ignore_index=True)  # fmt: skip
+
+
+def slopes(
+    points: npt.ArrayLike, parts: pd.DataFrame, sets: Replicates
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return by how many points the score follows each part, and again in each set.
+
+    Weighted least squares of each person's points on all parts at once; people who
+    left out an answer are left out. Says what goes together, not what causes what.
+
+    Returns:
+        Points for one step of each part (parts,), and in each set (sets, parts).
+
+    Example:
+        >>> from opslib.market.survey import design
+        >>> x = pd.DataFrame({"a": [1.0, 2, 3, 4] * 10, "b": [1.0, 1, 2, 2] * 10})
+        >>> sets = replicates.bootstrap(design.draw(x), draws=10)
+        >>> slopes(3 * x["a"], x, sets)[0].round(6).tolist()
+        [3.0, 0.0]
+    """
+    y, x = np.asarray(points, float), parts.to_numpy(float)
+    whole = np.isfinite(y) & np.isfinite(x).all(axis=1)
+    checks.at_least(int(whole.sum()), 30, "complete answers", "Ask more people.")
+    x, y = np.column_stack([np.ones(whole.sum()), x[whole]]), y[whole]
+
+    def measure(w: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        root = np.sqrt(w[whole])
+        return np.linalg.lstsq(root[:, None] * x, root * y, rcond=None)[0][1:]
+
+    return replicates.spread(sets, measure)
 
 
 def _reach(confidence: float) -> float:

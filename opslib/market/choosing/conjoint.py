@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks
+from opslib.market.survey import replicates
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from opslib.market.survey.replicates import Replicates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,6 +234,30 @@ def reach(
             )
     share = float(w @ likes[:, best].any(axis=1) / w.sum())
     return tuple(names[k] for k in best), share
+
+
+def best_reach(liked: pd.DataFrame, sets: Replicates, *, most: int = 4) -> pd.DataFrame:
+    """Return, for each number of items, the set that reaches most people, with range.
+
+    The set is chosen on the same people, so its reach is a little flattered.
+
+    Returns:
+        One row a number of items: size, items, share, low, high (95 %).
+
+    Example:
+        >>> from opslib.market.survey import design
+        >>> liked = pd.DataFrame({"a": [1, 1, 0] * 20, "b": [0, 0, 1] * 20})
+        >>> sets = replicates.bootstrap(design.draw(liked), draws=10)
+        >>> best_reach(liked, sets)["share"].round(3).tolist()
+        [0.667, 1.0]
+    """
+    rows = []
+    for size in range(1, min(most, liked.shape[1]) + 1):
+        items, _ = reach(liked, size=size, weights=sets.sample.weights)
+        hit = liked[list(items)].to_numpy(bool).any(axis=1)
+        found = replicates.estimate(sets, lambda w, hit=hit: w @ hit / w.sum())
+        rows.append((size, items, found.value, found.low, min(1.0, found.high)))
+    return pd.DataFrame(rows, columns=["size", "items", "share", "low", "high"])
 
 
 def _effects(cards: pd.DataFrame, known: dict[str, list]) -> npt.NDArray[np.float64]:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks
-from opslib.market import design
-from opslib.market.design import Sample
+from opslib.market.survey import design
+from opslib.market.survey.design import Sample
 
 if TYPE_CHECKING:
     import numpy.typing as npt

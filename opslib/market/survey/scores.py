@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from opslib import checks
-from opslib.market.design import CONFIDENCE, Estimate
-from opslib.market.weights import effective_size
+from opslib.market.survey import replicates
+from opslib.market.survey.design import CONFIDENCE, Estimate
+from opslib.market.survey.weights import effective_size
+
+if TYPE_CHECKING:
+    from opslib.market.survey.replicates import Replicates
 
 PROMOTER, DETRACTOR = 9, 6  # 9 and 10 recommend, 0 to 6 warn
 ADDED = 0.75  # to promoters and to detractors; 3 to all (Rocks 2016)
@@ -87,6 +94,67 @@ def change(
         confidence=after.confidence,
     )  # fmt: skip
     return moved, float(2 * stats.norm.sf(abs(value) / error))
+
+
+def waves(
+    answers: npt.ArrayLike, wave: npt.ArrayLike, sets: Replicates, *,
+    confidence: float = CONFIDENCE,
+) -> pd.DataFrame:  # fmt: skip
+    """Return the score of each wave and its change from the wave before.
+
+    The answers count as the size that gives the design's own error, and the
+    adjusted-Wald interval is taken on that size.
+
+    Args:
+        answers: 0 to 10, one value a person, gaps left out.
+        wave: Wave of each person; waves follow each other in order of their names.
+        sets: Replicate weights of the same people.
+        confidence: Coverage of the intervals.
+
+    Returns:
+        One row a wave: wave, people, score, low, high, change, change_low,
+        change_high, luck (chance of a change as large by luck).
+
+    Example:
+        >>> from opslib.market.survey import design
+        >>> people = pd.DataFrame({"n": range(200)})
+        >>> sets = replicates.bootstrap(design.draw(people), draws=50)
+        >>> waves([9, 5] * 50 + [9] * 100, ["a"] * 100 + ["b"] * 100, sets)["score"].tolist()
+        [0.0, 100.0]
+    """
+    y, names = np.asarray(answers, float), np.asarray(wave, str)
+    points = 100.0 * (y >= PROMOTER) - 100.0 * (y <= DETRACTOR)
+    rows: list[dict[str, object]] = []
+    before: Estimate | None = None
+    for name in np.unique(names):
+        here = (names == name) & np.isfinite(y)
+        w = sets.sample.weights * here
+        _, again = replicates.spread(
+            sets, lambda v, here=here: v @ (points * here) / (v @ here)
+        )
+        up, down = (float(w @ side / w.sum()) for side in (points > 0, points < 0))
+        error = float(replicates.errors(sets, again)) / 100
+        simple = (up + down - (up - down) ** 2) / here.sum()
+        effect = max(error**2 / simple, 0.1) if simple > 0 else 0.0
+        now = promoter_score(y, w, effect=effect, confidence=confidence)
+        row = {
+            "wave": name,
+            "people": int(here.sum()),
+            "score": now.value,
+            "low": now.low,
+            "high": now.high,
+        }
+        if before is not None:
+            moved, luck = change(before, now)
+            row |= {
+                "change": moved.value,
+                "change_low": moved.low,
+                "change_high": moved.high,
+                "luck": luck,
+            }
+        rows.append(row)
+        before = now
+    return pd.DataFrame(rows)
 
 
 def _adjusted(up: float, down: float, size: float) -> tuple[float, float]:

@@ -6,14 +6,14 @@ weights; how far the answers lie apart is the design-based error.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from opslib import checks
-from opslib.market import design
-from opslib.market.design import CONFIDENCE, Estimate, Sample
+from opslib.market.survey import design
+from opslib.market.survey.design import CONFIDENCE, Estimate, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,6 +107,21 @@ def bootstrap(sample: Sample, *, draws: int = 200, seed: int = SEED) -> Replicat
         sample=sample, weights=np.array(rows), scale=np.full(draws, 1 / draws),
         kind="bootstrap",
     )  # fmt: skip
+
+
+def part(sets: Replicates, keep: npt.ArrayLike) -> Replicates:
+    """Return the sets with everybody outside a group weighing nothing.
+
+    Example:
+        >>> import pandas as pd
+        >>> sets = jackknife(design.draw(pd.DataFrame({"y": [1, 2, 3]})))
+        >>> part(sets, [True, True, False]).weights.sum(axis=0).tolist()
+        [3.0, 3.0, 0.0]
+    """
+    inside = np.asarray(keep, bool)
+    return replace(
+        sets, sample=design.part(sets.sample, inside), weights=sets.weights * inside
+    )
 
 
 def spread(
