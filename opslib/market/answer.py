@@ -14,14 +14,19 @@ import pandas as pd
 
 from opslib import words
 from opslib.findings import Action, Check, Finding, Heading, Quantity, Table
+from opslib.market.choosing import prices, simulate
 from opslib.market.survey.intake import MEAN, NET, POINTS, SHARE
 from opslib.market.survey.tables import SURE, letters
 from opslib.market.survey.weights import effective_size
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
 
+    from opslib.market.choosing.prices import Elasticity, PriceStudy
+    from opslib.market.choosing.simulate import Tastes
     from opslib.market.survey.coding import Coded
     from opslib.market.survey.intake import Survey
     from opslib.market.survey.study import Study
@@ -180,9 +185,130 @@ def queue_table(coded: Coded | None) -> Table:
     return Table(name="review_queue", title=say("To be coded by hand next"), frame=frame, headings=heads, rows_shown=8)
 
 
+def price_sensitivity(study: PriceStudy, *, price_now: float, day: dt.date, currency: str) -> Finding:
+    """Return the finding on prices: what earns most, what people accept."""
+    cash, best = _cash(currency), study.demand.best
+    inside = study.range.points.set_index("point")
+    grid = study.demand.curve["price"]
+    headline = say(
+        "A price of {best} ({low} to {high}) earns most at a unit cost of {cost}; people accept {lower} to {upper}.", best=cash(best.value), low=cash(best.low), high=cash(best.high),
+        cost=cash(study.demand.cost), lower=cash(inside.loc["lower", "value"]), upper=cash(inside.loc["upper", "value"]),
+    )
+    goal = min(best.value, max(float(inside.loc["upper", "value"]), study.demand.cost))
+    more = [x * study.people for x in prices.gain(study.demand, price_now, goal)]
+    near = best.low <= price_now <= best.high or more[0] <= 0
+    what = (
+        say("Keep the price of {now}: no price that people accept earns surely more.", now=cash(price_now)) if near else
+        say("Move the price from {now} to {goal}, the dearest that people accept; try it in two regions first.", now=cash(price_now), goal=cash(goal)) if goal < best.value else
+        say("Move the price from {now} to {goal}; try it in two regions first.", now=cash(price_now), goal=cash(goal))
+    )
+    action = Action(what=what, owner=say("Pricing"), due=day + dt.timedelta(days=45), value=None if near else more[0], unit=currency)
+    checks = [
+        _check(say("Answers that contradict each other"), study.range.removed <= 0.2, say("{share} of people named prices that do not rise from too cheap to too dear; they were left out.", share=words.percent(study.range.removed, 1))),
+        _check(say("Best price inside the prices named"), float(grid.iloc[1]) < best.value < float(grid.iloc[-2]), say("Prices from {low} to {high} were tried.", low=cash(grid.iloc[0]), high=cash(grid.iloc[-1]))),
+        _check(say("What earns most is accepted"), inside.loc["lower", "low"] <= best.high and best.low <= inside.loc["upper", "high"], say("The price that earns most lies {where} what people accept.", where=say("within") if inside.loc["lower", "value"] <= best.value <= inside.loc["upper", "value"] else say("outside"))),
+        *_sales_checks(study.sales),
+    ]
+    return Finding(
+        room="market", headline=headline, actions=(action,), checks=tuple(checks),
+        quantity=Quantity(value=best.value, low=best.low, high=best.high, unit=currency, confidence=best.confidence, name=say("Price that earns most")),
+        caveats=(say("What people say they would pay is often more than they pay; a trial in shops decides."), say("The others' answer to a new price is not in these numbers.")),
+        facts={"best_price": best.value, "gain": more[0], "gain_low": more[1], "gain_high": more[2]},
+    )
+
+
+def _sales_checks(sales: Elasticity | None) -> list[Check]:
+    if sales is None:
+        return [_check(say("Real sales"), None, say("Too few weeks of sales with prices to set beside the survey."))]
+    own = {"value": words.number(sales.own.value, 1), "low": words.number(sales.own.low, 1), "high": words.number(sales.own.high, 1)}
+    sentence = (
+        say("One per cent on our price moved units by {value} per cent ({low} to {high}) in real sales.", **own) if sales.apart else
+        say("In real sales prices moved only with promotions: one per cent on the price, with its promotion, moved units by {value} per cent ({low} to {high}); the price alone cannot be told.", **own)
+    )
+    return [_check(say("Real sales"), sales.own.high < 0, sentence)]
+
+
+def price_points_table(study: PriceStudy, currency: str) -> Table:
+    """Return the four price points and what sales say, with ranges."""
+    names = {"lower": say("Cheapest that is trusted"), "upper": say("Dearest that is accepted"), "indifference": say("As many find it cheap as dear"), "optimal": say("Fewest refuse it")}
+    frame = study.range.points.assign(name=[names[p] for p in study.range.points["point"]])
+    heads = {"name": _head(say("Price point")), "value": _head(say("Price"), "money", unit=currency), "low": _head(say("at least"), "money", unit=currency), "high": _head(say("at most"), "money", unit=currency)}
+    return Table(name="price_points", title=say("What people accept"), frame=frame, headings=heads)
+
+
+def price_ladder_table(study: PriceStudy, currency: str) -> Table:
+    """Return buyers, revenue and profit by price."""
+    frame = study.demand.curve.iloc[::4]
+    heads = {"price": _head(say("Price"), "money", unit=currency), "buyers": _head(say("Would buy"), "percent"), "buyers_low": _head(say("at least"), "percent"), "buyers_high": _head(say("at most"), "percent")}
+    for name, label in (("revenue", say("Revenue a person asked")), ("profit", say("Profit a person asked"))):
+        heads |= {name: _head(label, "money", unit=currency), f"{name}_low": _head(say("at least"), "money", unit=currency), f"{name}_high": _head(say("at most"), "money", unit=currency)}
+    return Table(name="price_ladder", title=say("Buyers, revenue and profit by price"), frame=frame, headings=heads, rows_shown=15)
+
+
+def sales_table(sales: Elasticity | None) -> Table:
+    """Return how real sales followed our own and the others' prices."""
+    found = [] if sales is None else [(say("Our price, one per cent up") if sales.apart else say("Our price and its promotion, one per cent up"), sales.own), (say("The others' price, one per cent up"), sales.rival)]
+    rows = [(name, e.value, e.low, e.high) for name, e in found if e is not None]
+    frame = pd.DataFrame(rows, columns=["what", "value", "low", "high"])
+    heads = {"what": _head(say("Change")), "value": _head(say("Units move by (%)"), "number", digits=2), "low": _head(say("at least"), "number", digits=2), "high": _head(say("at most"), "number", digits=2)}
+    return Table(name="sales_and_prices", title=say("How real sales followed prices"), frame=frame, headings=heads)
+
+
+def product_choice(found: Tastes, plan: pd.DataFrame, offers: pd.DataFrame, *, day: dt.date, currency: str) -> Finding:
+    """Return the finding on features and price: what to offer, against whom."""
+    cash, best, now = _cash(currency), plan.iloc[0], simulate.simulate(found, offers)[:, 0]
+    share, low, high = simulate.ends(now, found.sets)
+    said = {"feature": str(best["feature"]), "price": cash(best["price"]), "share": words.percent(best["share"]), "low": words.percent(best["share_low"]), "high": words.percent(best["share_high"]), "now": words.percent(share)}
+    headline = say("{feature} at {price} would be chosen by {share} ({low} to {high}), against {now} for today's offer, and earns most.", **said)
+    edge = float(best["price"]) >= float(plan["price"].max())
+    same = bool(offers["feature"].iloc[0] == best["feature"] and offers["price"].iloc[0] == best["price"])
+    action = Action(
+        what=say("Keep today's offer.") if same else say("Prepare {feature} at {price} and test it in one region.", feature=said["feature"], price=said["price"]),
+        owner=say("Product"), due=day + dt.timedelta(days=60), value=None if same else float(best["gain"] * found.sets.sample.weights.sum()), unit=currency,
+    )
+    hits = found.hits
+    mine = max(hits["common"], hits.get("own", 0.0))
+    checks = (
+        _check(say("Choices held back"), mine > hits["luck"] + 0.05, say("Of choices the fit had not seen, {mine} were foretold right; by luck it would be {luck}.", mine=words.percent(mine), luck=words.percent(hits["luck"]))),
+        _check(say("People differ"), None, say("People's own tastes foretell {own} right, common tastes {common}.", own=words.percent(hits.get("own", np.nan)), common=words.percent(hits["common"]))),
+        _check(say("Best price inside the prices shown"), not edge, say("The best price is the highest that was shown; whether more would earn more was not asked.") if edge else say("The best price lies inside the prices that were shown.")),
+    )
+    return Finding(
+        room="market", headline=headline, actions=(action,), checks=checks,
+        quantity=Quantity(value=float(best["share"]), low=float(best["share_low"]), high=float(best["share_high"]), unit="share", confidence=0.95, name=say("Share of choices")),
+        caveats=(say("Everybody is taken to buy one of the products shown; those who would buy none are not in these shares."), say("The gain counts one purchase of each person that those asked stand for.")),
+        facts={"share_now": share, "share_now_low": low, "share_now_high": high, "gain": float(best["gain"])},
+    )
+
+
+def worths_table(table: pd.DataFrame, currency: str) -> Table:
+    """Return what each level is worth in money beside its reference."""
+    heads = {"name": _head(say("Attribute")), "level": _head(say("Level")), "value": _head(say("Worth"), "money", unit=currency), "low": _head(say("at least"), "money", unit=currency), "high": _head(say("at most"), "money", unit=currency)}
+    return Table(name="worths", title=say("What each level is worth to people"), frame=table.assign(name=[_part(a) for a in table["attribute"]]), headings=heads)
+
+
+def switching_table(found: Tastes, offers: pd.DataFrame) -> Table:
+    """Return who gains when our price moves by a tenth."""
+    heads = {"brand": _head(say("Brand")), "share": _head(say("Share of choices"), "percent")}
+    for name, label in (("up", say("Change if we ask a tenth more")), ("down", say("Change if we ask a tenth less"))):
+        heads |= {name: _head(label, "percent", digits=1), f"{name}_low": _head(say("at least"), "percent", digits=1), f"{name}_high": _head(say("at most"), "percent", digits=1)}
+    return Table(name="switching", title=say("Who gains and loses when our price moves"), frame=simulate.switching(found, offers), headings=heads)
+
+
+def plan_table(plan: pd.DataFrame, currency: str) -> Table:
+    """Return feature and price by what they earn."""
+    money = {"kind": "money", "unit": currency}
+    heads = {"feature": _head(say("Feature")), "price": _head(say("Price"), **money), "cost": _head(say("Unit cost"), **money), "share": _head(say("Share of choices"), "percent"), "share_low": _head(say("at least"), "percent"), "share_high": _head(say("at most"), "percent"), "profit": _head(say("Profit a choice"), **money), "profit_low": _head(say("at least"), **money), "profit_high": _head(say("at most"), **money)}
+    return Table(name="offers", title=say("Features and prices by what they earn"), frame=plan, headings=heads, rows_shown=10)
+
+
 def points(value: float) -> Text:
     """Write a score in points."""
     return words.number(round(float(value), 1), 1 if abs(value) < 10 else 0)
+
+
+def _cash(currency: str) -> Callable[[float], Text]:
+    return lambda x: words.money(float(x), currency, 2 if abs(x) < 100 else 0)
 
 
 def _cell(value: float, kind: str) -> str:
@@ -205,7 +331,7 @@ def _label(label: str) -> Text:
 def _part(name: str) -> Text:
     known = {
         "quality": say("quality"), "service": say("service"), "value": say("value for money"), "price": say("price"), "variety": say("variety"), "delivery": say("delivery"),
-        "age_group": say("age group"), "region": say("region"), "survey": say("wave"),
+        "age_group": say("age group"), "brand": say("Brand"), "feature": say("Feature"), "region": say("region"), "survey": say("wave"),
     }
     return known.get(name, Text(str(name)))
 

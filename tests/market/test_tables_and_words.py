@@ -198,7 +198,9 @@ def test_corrected_shares_cover_the_truth_where_the_reader_errs(zh):
     held, naive = 0, 0
     for seed in range(12):
         said, truth = _texts(seed, zh=zh)
-        hand = np.where(np.random.default_rng(seed + 99).random(900) < 0.25, truth, None)
+        hand = np.where(
+            np.random.default_rng(seed + 99).random(900) < 0.25, truth, None
+        )
         coded = coding.code_texts(said, hand, _sets(900, 60))
         row = coded.shares.set_index("code").loc["price"]
         held += row["low"] <= 0.2 <= row["high"]

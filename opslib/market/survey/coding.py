@@ -1,5 +1,6 @@
 """This module owns open answers: a code for each text, and shares that own up to errors."""
 
+# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -49,9 +50,14 @@ class Coded:
 
 
 def code_texts(
-    texts: Sequence[object], by_hand: Sequence[object], sets: Replicates, *,
-    keep: npt.ArrayLike | None = None, queue: int = 20, confidence: float = CONFIDENCE,
-) -> Coded | None:  # fmt: skip
+    texts: Sequence[object],
+    by_hand: Sequence[object],
+    sets: Replicates,
+    *,
+    keep: npt.ArrayLike | None = None,
+    queue: int = 20,
+    confidence: float = CONFIDENCE,
+) -> Coded | None:
     """Code every text from those coded by hand, with no network.
 
     Words and letter groups and a logistic judge; in Chinese the letter groups carry
@@ -94,40 +100,33 @@ def code_texts(
     shares = _shares(codes, hand, there, known, sets, confidence)
     confusion = pd.crosstab(hand[known], codes[known])
     agreement = float((hand[known] == codes[known]).mean())
-    by_luck = float(
-        (
-            hand[known].value_counts(normalize=True)
-            * codes[known].value_counts(normalize=True)
-        ).sum()
-    )
+    by_luck = float((hand[known].value_counts(normalize=True) * codes[known].value_counts(normalize=True)).sum())
     frame = pd.DataFrame(
-        {"row": np.flatnonzero(there), "text": all_texts[there].astype(str).to_numpy(),
-         "code": hand.where(known, codes)[there].to_numpy(),
-         "sure": sure[there].to_numpy(), "by_hand": known[there].to_numpy()}
-    )  # fmt: skip
-    left = (
-        frame[~frame["by_hand"]]
-        .drop_duplicates("text")
-        .sort_values("sure", kind="stable")
+        {
+            "row": np.flatnonzero(there),
+            "text": all_texts[there].astype(str).to_numpy(),
+            "code": hand.where(known, codes)[there].to_numpy(),
+            "sure": sure[there].to_numpy(),
+            "by_hand": known[there].to_numpy(),
+        }
     )
+    left = frame[~frame["by_hand"]].drop_duplicates("text").sort_values("sure", kind="stable")
     return Coded(
-        frame=frame, shares=shares, agreement=agreement,
-        kappa=(agreement - by_luck) / max(1e-9, 1 - by_luck), confusion=confusion,
+        frame=frame,
+        shares=shares,
+        agreement=agreement,
+        kappa=(agreement - by_luck) / max(1e-9, 1 - by_luck),
+        confusion=confusion,
         queue=left.head(queue).reset_index(drop=True),
-    )  # fmt: skip
+    )
 
 
-def _read(
-    texts: pd.Series, hand: pd.Series, there: pd.Series, known: pd.Series
-) -> tuple[pd.Series, pd.Series]:
+def _read(texts: pd.Series, hand: pd.Series, there: pd.Series, known: pd.Series) -> tuple[pd.Series, pd.Series]:
     """Return each text's code and how sure it is; hand-coded ones read unseen."""
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     y = hand[known].astype(str).to_numpy()
-    folds = StratifiedKFold(
-        int(np.clip(np.unique(y, return_counts=True)[1].min(), 2, FOLDS)),
-        shuffle=True, random_state=0,
-    )  # fmt: skip
+    folds = StratifiedKFold(int(np.clip(np.unique(y, return_counts=True)[1].min(), 2, FOLDS)), shuffle=True, random_state=0)
     codes = pd.Series(None, index=texts.index, dtype=object)
     sure = pd.Series(np.nan, index=texts.index)
     judge = _judge()
@@ -141,10 +140,7 @@ def _read(
     return codes, sure
 
 
-def _shares(
-    codes: pd.Series, hand: pd.Series, there: pd.Series, known: pd.Series,
-    sets: Replicates, confidence: float,
-) -> pd.DataFrame:  # fmt: skip
+def _shares(codes: pd.Series, hand: pd.Series, there: pd.Series, known: pd.Series, sets: Replicates, confidence: float) -> pd.DataFrame:
     from scipy import stats
 
     names = sorted(hand[known].unique())
@@ -160,9 +156,8 @@ def _shares(
     reach = stats.norm.ppf((1 + confidence) / 2) * replicates.errors(sets, again)
     w = sets.sample.weights
     return pd.DataFrame(
-        {"code": names, "share": value, "low": (value - reach).clip(0),
-         "high": value + reach, "counted": (w * all_) @ read / (w @ all_)}
-    ).sort_values("share", ascending=False, ignore_index=True)  # fmt: skip
+        {"code": names, "share": value, "low": (value - reach).clip(0), "high": value + reach, "counted": (w * all_) @ read / (w @ all_)}
+    ).sort_values("share", ascending=False, ignore_index=True)
 
 
 def _judge() -> Pipeline:
@@ -172,6 +167,4 @@ def _judge() -> Pipeline:
 
     words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2))
     letters = TfidfVectorizer(sublinear_tf=True, analyzer="char_wb", ngram_range=(1, 4))
-    return make_pipeline(
-        make_union(words, letters), LogisticRegression(C=10.0, max_iter=500)
-    )
+    return make_pipeline(make_union(words, letters), LogisticRegression(C=10.0, max_iter=500))

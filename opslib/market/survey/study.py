@@ -48,10 +48,7 @@ class Study:
     sets: Replicates
 
 
-def study(
-    survey: Survey, sets: Replicates, *, wave: str = "", group_by: list[str],
-    sides: list[str], least: int = 30,
-) -> Study:
+def study(survey: Survey, sets: Replicates, *, wave: str = "", group_by: list[str], sides: list[str], least: int = 30) -> Study:
     """Work out a wave's tables, changes, drivers and own words.
 
     Reads the questions `recommend` (0 to 10) and, where asked, `wants` (several
@@ -85,8 +82,10 @@ def study(
         book=tables.crosstab(told, _only(survey.people[group_by], here), mine, least=least),
         moved=tables.crosstab(told, _only(survey.people[["survey"]], both), replicates.part(sets, both), least=least),
         driving=driving.assign(at=[sides.index(p) for p in driving["part"]]),
-        gains=drivers.slopes(points, parts, mine), reached=_reached(survey, mine),
-        coded=_coded(survey, sets, here), sets=mine,
+        gains=drivers.slopes(points, parts, mine),
+        reached=_reached(survey, mine),
+        coded=_coded(survey, sets, here),
+        sets=mine,
     )
 
 
