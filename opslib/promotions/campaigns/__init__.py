@@ -1,6 +1,7 @@
 """This package owns campaigns: what one added, how a running one does, who responds."""
 
 # fmt: off
+from opslib.promotions.campaigns import answer, charts, controls
 from opslib.promotions.campaigns.design import (
     Judged,
     Worth,
@@ -48,9 +49,12 @@ __all__ = [
     "Stress",
     "Worth",
     "all_campaigns",
+    "answer",
     "campaign_panel",
     "campaign_rows",
     "chance_seen",
+    "charts",
+    "controls",
     "design",
     "estimate",
     "foretell",

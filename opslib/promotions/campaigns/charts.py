@@ -1,0 +1,48 @@
+"""This module owns the campaign charts; each is a function of a result."""
+
+# fmt: off
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from opslib.promotions.campaigns.answer import method_names
+from opslib.show import forms
+from opslib.words import catalogue
+
+if TYPE_CHECKING:
+    from opslib.promotions.campaigns.design import Judged
+
+say = catalogue("opslib.promotions")
+
+
+def weeks(judged: Judged) -> Any:
+    """Return units with and without the campaign, week by week."""
+    path, size = judged.lift.effect.path, float(judged.panel.sizes[list(judged.panel.treated)].sum())
+    wide = 1.645 * judged.lift.effect.spread
+    first = pd.Timestamp(judged.promotion["starts"].min())
+    frame = pd.DataFrame({
+        "week": first + pd.to_timedelta((np.arange(len(path)) - judged.panel.start) * 7, unit="D"),
+        "actual": path["actual"] * size, "expected": path["expected"] * size,
+        "low": (path["expected"] - wide).clip(lower=0) * size, "high": (path["expected"] + wide) * size,
+    })
+    fig = forms.band(frame, x="week", y="expected", low="low", high="high", actual="actual", label=say("without the campaign"), low_high_label=say("likely range"), title=say("Units week by week, with and without {campaign}", campaign=judged.campaign), x_title=say("Week"), y_title=say("Units a week"))
+    fig.add_vline(x=first, line={"dash": "dash", "width": 1})
+    return fig
+
+
+def ways(judged: Judged) -> Any:
+    """Return the lift by each way to compare, with its range."""
+    names = method_names()
+    frame = judged.methods.assign(way=[str(names[m]) for m in judged.methods["method"]], **{c: judged.methods[c] * 100 for c in ("relative", "low", "high")})
+    return forms.dots(frame, y="way", x="relative", low="low", high="high", reference=0.0, title=say("Lift by each way to compare"), x_title=say("Lift (%), with its range"))
+
+
+def smallest_lifts(tests: pd.DataFrame) -> Any:
+    """Return the smallest lift that a test sees, by its length and number of places."""
+    wide = tests.assign(smallest=tests["smallest"] * 100).pivot_table(index="weeks", columns="places", values="smallest")
+    labels = {n: say("{n} places", n=n) if n > 1 else say("one place") for n in wide.columns}
+    frame = wide.rename(columns=str).reset_index()
+    return forms.lines(frame, x="weeks", ys={str(n): t for n, t in labels.items()}, title=say("Smallest lift that a test sees in eight of ten cases"), x_title=say("Length (weeks)"), y_title=say("Lift (%)"))
