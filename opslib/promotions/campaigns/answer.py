@@ -7,16 +7,25 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from scipy import stats
 
 from opslib import words
-from opslib.findings import Action, Check, Finding, Heading, Quantity, Table
+from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantity, Table
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
     from opslib.promotions.campaigns.design import Judged, Worth
+    from opslib.promotions.campaigns.live import Alerts, Live
 
 say = catalogue("opslib.promotions")
 MOST_FALSE, LEAST_COVER = 0.10, 0.85
+FIXES = {
+    "click_rate": "Change the advertisement in {region}: clicks per view",
+    "order_rate": "Check price, stock and order page in {region}: orders per click",
+    "click_cost": "Lower the bids in {region}: the cost of a click",
+    "sales": "Check shelves and price tags in {region}: its share of sales",
+    "complaints": "Find out what customers complain of: complaints",
+}
 
 
 def lift(judged: Judged, told: Worth, tests: pd.DataFrame, others: pd.DataFrame, *, day: dt.date, currency: str, plausible: float) -> Finding:
@@ -155,6 +164,138 @@ def design_table(tests: pd.DataFrame) -> Table:
         "smallest": _head(say("Smallest lift seen"), "percent"),
     }
     return Table(name="test_design", title=say("Tests to choose from"), frame=tests, headings=head)
+
+
+def live(told: Live, raised: Alerts, past: pd.DataFrame, waiting: pd.DataFrame, kept: pd.DataFrame, *, currency: str) -> Finding:
+    """Return the finding on a running campaign: where it ends, what gave way, what to do.
+
+    Args:
+        told: What `follow` returned, widened.
+        raised: What `alerts` returned.
+        past: What `past_ends` returned.
+        waiting: What `voices` returned.
+        kept: What earlier runs foretold (`campaign_sales`), with the fact as `actual`.
+        currency: Currency code.
+    """
+    sales = told.plan.set_index("measure").loc["sales"]
+    cash = lambda x: words.money(x, currency)  # noqa: E731
+    said = {
+        "campaign": told.campaign, "day": words.number((told.day - told.starts).days + 1), "days": words.number((told.ends - told.starts).days + 1),
+        "end": cash(sales["end"]), "low": cash(sales["low"]), "high": cash(sales["high"]), "share": words.percent(sales["end"] / sales["target"] if sales["target"] else float("nan")),
+        "target": cash(sales["target"]), "alerts": words.number(len(raised.raised)),
+    }
+    if told.day >= told.ends:
+        headline = say("{campaign} is over with sales of {end}, {share} of its target of {target}; alerts: {alerts}.", **said)
+    elif pd.notna(sales["target"]):
+        headline = say("On day {day} of {days}, {campaign} is heading for sales of {end} ({low} to {high}), {share} of its target of {target}; alerts: {alerts}.", **said)
+    else:
+        headline = say("On day {day} of {days}, {campaign} is heading for sales of {end} ({low} to {high}); no target was delivered; alerts: {alerts}.", **said)
+    checks = [
+        _check(say("Ends foretold"), past["held"].mean() >= 0.8 if len(past) else None, say(
+            "Of {n} ends of earlier campaigns, {held} fell within the range said as far before the end.", n=words.number(len(past)), held=words.number(int(past["held"].sum())))),
+        _check(say("False alarms"), raised.false <= stats.binom.ppf(0.95, raised.stretches, raised.budget) if raised.stretches else None, say(
+            "Of {n} earlier stretches as long, {false} raised an alert; the budget is {budget} of campaigns, all {watched} series together.",
+            n=words.number(raised.stretches), false=words.number(raised.false), budget=words.percent(raised.budget), watched=words.number(raised.watched))),
+    ]
+    if len(kept):
+        checks.append(_check(say("What this page said before"), bool(kept["held"].mean() >= 0.8), say("Of {n} sales ends this page foretold, {held} came within the range.", n=words.number(len(kept)), held=words.number(int(kept["held"].sum())))))
+    if len(told.plan) == 1:
+        checks.append(_check(say("Advertising"), None, say("No spending of this campaign was delivered; clicks, orders and cost are not followed.")))
+    quantiles = dict(zip((f"{(1 - told.confidence) / 2:.3g}", "0.5", f"{(1 + told.confidence) / 2:.3g}"), (float(sales[c]) for c in ("low", "end", "high")), strict=True))
+    foretold = Prediction(name="campaign_sales", target={"campaign": told.campaign}, due=told.ends, unit=currency, quantiles=quantiles)
+    return Finding(
+        room="promotions", headline=headline, checks=tuple(checks), actions=_live_actions(told, raised, waiting, currency=currency),
+        quantity=Quantity(value=float(sales["end"]), low=float(sales["low"]), high=float(sales["high"]), unit=currency, confidence=told.confidence, name=say("Sales at the end")),
+        caveats=(say("Sales are those made under the campaign, not those it added; the page on its lift tells these."),),
+        predictions=(foretold,) if told.day < told.ends else (),
+        facts={"alerts": float(len(raised.raised)), "late_cases": float((waiting["late"] & waiting["open"]).sum())},
+    )
+
+
+def _live_actions(told: Live, raised: Alerts, waiting: pd.DataFrame, *, currency: str) -> tuple[Action, ...]:
+    plan, day, who = told.plan.set_index("measure"), told.day, say("Marketing") if told.owner in ("", "Marketing") else words.text(told.owner)
+    soon, actions = day + dt.timedelta(days=2), []
+    still = raised.raised[raised.raised["still"]]
+    for row in still.drop_duplicates("region").itertuples():
+        fix = say(FIXES[row.series], region=row.region)
+        actions.append(Action(what=say("{fix} changed by {change} since {since}.", fix=fix, change=words.percent(row.change), since=words.day(row.since)), owner=who, due=soon))
+    rest = (told.ends - day).days
+    if rest and "spend" in plan.index and plan.loc["spend", "end"] > plan.loc["spend", "target"]:
+        spend = plan.loc["spend"]
+        left = max(0.0, spend["target"] - spend["so_far"]) / rest
+        actions.append(Action(what=say("Spend {left} a day from now on, to stay within the {target} agreed.", left=words.money(left, currency), target=words.money(spend["target"], currency)), owner=who, due=soon, value=float(spend["end"] - spend["target"]), unit=currency))
+    if rest and plan.loc["sales", "high"] < plan.loc["sales", "target"]:
+        gap = float(plan.loc["sales", "target"] - plan.loc["sales", "end"])
+        actions.append(Action(what=say("Decide now: improve the offer or lower the target; sales will miss it by {gap}.", gap=words.money(gap, currency)), owner=who, due=soon))
+    late = waiting[waiting["late"] & waiting["open"]]
+    if len(late):
+        actions.append(Action(what=say("Close the late cases of the campaign: {n}, the oldest open for {days} days.", n=words.number(len(late)), days=words.number(late["waits"].max())), owner=say("Service"), due=day + dt.timedelta(days=1)))
+    return tuple(actions)
+
+
+def measure_names() -> dict[str, Text]:
+    """Return what is followed, in plain words."""
+    return {
+        "sales": say("Sales"), "clicks": say("Clicks"), "conversions": say("Orders from clicks"), "spend": say("Cost"), "complaints": say("Complaints"),
+        "click_rate": say("Clicks per view"), "order_rate": say("Orders per click"), "click_cost": say("Cost of a click"), "order_cost": say("Cost of an order"),
+    }
+
+
+def plan_table(told: Live, currency: str) -> Table:
+    """Return each measure against the campaign's own target, today and at the end."""
+    names, over = measure_names(), told.day >= told.ends
+    rows = []
+    for row in told.plan.itertuples():
+        write = (lambda x: words.money(x, currency)) if row.measure in ("sales", "spend") else (lambda x: words.number(x, 0))
+        bad = row.low > row.target if row.measure == "spend" else row.high < row.target
+        good = row.high <= row.target if row.measure == "spend" else row.low >= row.target
+        state = say("no target") if pd.isna(row.target) else say("off plan") if bad else say("on plan") if good else say("could go either way")
+        rows.append({
+            "measure": names[row.measure], "so_far": write(row.so_far), "due": write(row.due_by_now), "target": write(row.target),
+            "end": write(row.end) if over else say("{end} ({range})", end=write(row.end), range=words.between(write(row.low), write(row.high))), "state": state,
+        })
+    head = {"measure": _head(say("Measure")), "so_far": _head(say("So far")), "due": _head(say("Due by now")), "target": _head(say("Target")), "end": _head(say("At the end")), "state": _head(say("State"))}
+    return Table(name="campaign_plan", title=say("Against its own targets"), frame=pd.DataFrame(rows), headings=head)
+
+
+def rates_table(found: pd.DataFrame, currency: str) -> Table:
+    """Return rates and costs by region and channel, each with its range."""
+    names = measure_names()
+    frame = found.copy()
+    for name in ("click_rate", "order_rate", "click_cost", "order_cost") if len(found) else ():
+        write = (lambda x: words.money(x, currency, 2)) if name.endswith("cost") else (lambda x: words.percent(x, 1))
+        frame[name] = [say("{end} ({range})", end=write(v), range=words.between(write(a), write(b))) for v, a, b in zip(found[name], found[f"{name}_low"], found[f"{name}_high"], strict=True)]
+    head = {
+        "region": _head(say("Region")), "channel": _head(say("Channel")), "impressions": _head(say("Views"), "number", 0), "clicks": _head(say("Clicks"), "number", 0),
+        "conversions": _head(say("Orders from clicks"), "number", 0), "spend": _head(say("Cost"), "money", unit=currency),
+        **{n: _head(names[n]) for n in ("click_rate", "order_rate", "click_cost", "order_cost")},
+    }
+    return Table(name="campaign_rates", title=say("By region and channel, with ranges"), frame=frame, headings=head)
+
+
+def alerts_table(raised: Alerts) -> Table:
+    """Return what gave way, and since when."""
+    names = measure_names()
+    frame = raised.raised.assign(what=[names[s] for s in raised.raised["series"]])
+    head = {"what": _head(say("What")), "region": _head(say("Region")), "since": _head(say("Since"), "day"), "seen": _head(say("Seen on"), "day"), "change": _head(say("Change since"), "percent"), "still": _head(say("Lasts"))}
+    return Table(name="campaign_alerts", title=say("What gave way") if len(frame) else say("Nothing gave way"), frame=frame, headings=head)
+
+
+def themes_table(waiting: pd.DataFrame) -> Table:
+    """Return inquiries and complaints of the campaign by theme and owner."""
+    marked = waiting.assign(complaints=waiting["kind"] == "complaint", inquiries=waiting["kind"] == "inquiry", overdue=waiting["late"] & waiting["open"], oldest=waiting["waits"].where(waiting["open"], 0))
+    frame = marked.groupby(["reason", "owner"], as_index=False).agg({"complaints": "sum", "inquiries": "sum", "open": "sum", "overdue": "sum", "late": "sum", "oldest": "max"})
+    head = {
+        "reason": _head(say("Theme")), "owner": _head(say("Owner")), "complaints": _head(say("Complaints"), "number"), "inquiries": _head(say("Inquiries"), "number"),
+        "open": _head(say("Open"), "number"), "overdue": _head(say("Open and late"), "number"), "late": _head(say("Late in all"), "number"), "oldest": _head(say("Oldest open (days)"), "number"),
+    }
+    return Table(name="campaign_voices", title=say("Inquiries and complaints it brought, by theme and owner"), frame=frame.sort_values(["overdue", "open", "complaints"], ascending=False), headings=head)
+
+
+def open_table(waiting: pd.DataFrame) -> Table:
+    """Return the open cases, longest waiting first."""
+    head = {"case": _head(say("Case")), "kind": _head(say("Kind")), "reason": _head(say("Theme")), "owner": _head(say("Owner")), "opened": _head(say("Opened"), "day"), "waits": _head(say("Days open"), "number"), "late": _head(say("Late"))}
+    return Table(name="open_cases", title=say("Open cases, longest waiting first"), frame=waiting[waiting["open"]], headings=head)
 
 
 def _check(name: Text, passed: bool | None, sentence: Text) -> Check:

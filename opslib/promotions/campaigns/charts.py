@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from opslib.promotions.campaigns.answer import method_names
+from opslib.promotions.campaigns.answer import measure_names, method_names
 from opslib.show import forms
 from opslib.words import catalogue
 
 if TYPE_CHECKING:
     from opslib.promotions.campaigns.design import Judged
+    from opslib.promotions.campaigns.live import Live
 
 say = catalogue("opslib.promotions")
 
@@ -46,3 +47,28 @@ def smallest_lifts(tests: pd.DataFrame) -> Any:
     labels = {n: say("{n} places", n=n) if n > 1 else say("one place") for n in wide.columns}
     frame = wide.rename(columns=str).reset_index()
     return forms.lines(frame, x="weeks", ys={str(n): t for n, t in labels.items()}, title=say("Smallest lift that a test sees in eight of ten cases"), x_title=say("Length (weeks)"), y_title=say("Lift (%)"))
+
+
+def progress(told: Live) -> Any:
+    """Return sales so far, where they end, and the plan."""
+    plan = told.plan.set_index("measure").loc["sales"]
+    days, done = pd.date_range(told.starts, told.ends), len(told.daily)
+    ahead = np.concatenate([np.zeros(done), np.cumsum(told.weights[done:]) / max(told.weights[done:].sum(), 1e-12)])
+    so_far = told.daily["sales"].cumsum().to_numpy()
+    grown = np.concatenate([so_far, np.full(len(days) - done, plan["so_far"])])
+    frame = pd.DataFrame({
+        "day": days, "actual": np.concatenate([so_far, np.full(len(days) - done, np.nan)]), "target": plan["target"] * np.cumsum(told.weights),
+        **{c: grown + ahead * (plan[c] - plan["so_far"]) for c in ("end", "low", "high")},
+    })
+    fig = forms.band(frame, x="day", y="end", low="low", high="high", actual="actual", label=say("where it ends"), title=say("Sales so far, where they end, and the target"), x_title=say("Day"), y_title=say("Sales since the start"))
+    if pd.notna(plan["target"]):
+        fig.add_scatter(x=frame["day"], y=frame["target"], mode="lines", name=say("target"), line={"dash": "dash", "width": 1.5})
+    return forms.finish(fig, title=say("Sales so far, where they end, and the target"))
+
+
+def by_region(found: pd.DataFrame) -> Any:
+    """Return where each region ends, as a share of its own targets."""
+    names = measure_names()
+    known = found[found["target"] > 0]
+    frame = pd.DataFrame({"name": [f"{r}: {names[m]}" for r, m in zip(known["region"], known["measure"], strict=True)], **{c: known[c] / known["target"] * 100 for c in ("end", "low", "high")}})
+    return forms.dots(frame, y="name", x="end", low="low", high="high", reference=100.0, title=say("Where each region ends, against its own targets"), x_title=say("At the end (% of the target)"))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from opslib.promotions.campaigns.design import Judged
+    from opslib.promotions.campaigns.live import Live
 
 say = catalogue("opslib.promotions")
 
@@ -43,4 +44,28 @@ def lift(judged: Judged, tests: pd.DataFrame, *, margin: float, currency: str) -
         Slider(name="weeks", label=say("Length of the next test (weeks)"), low=min(lengths), high=max(lengths), step=2, value=min(max(lengths), max(min(lengths), 4.0))),
     ]
     cases = [start, start | {"margin": min(0.95, margin + 0.2)}, start | {"cost": 0.0}, start | {"expected": 0.2}, start | {"weeks": max(lengths)}]
+    return WhatIf(sliders=sliders, compute=compute, cases=cases)
+
+
+def live(told: Live, *, currency: str) -> WhatIf:
+    """Return sliders for the money of the days left and for what clicks bring."""
+    plan, rest = told.plan.set_index("measure"), max(0, (told.ends - told.day).days)
+    known = plan["so_far"] if "spend" in plan.index else plan["so_far"].reindex(["sales", "clicks", "conversions", "spend"], fill_value=0.0)
+    usual = float(known["spend"] / max(1, len(told.daily)))
+    most = float(max(1.0, told.daily["spend"].max()))
+
+    def compute(spend: float, rate: float) -> Outcome:
+        cost = known["spend"] + spend * rest
+        clicks = known["clicks"] + spend * rest * known["clicks"] / max(known["spend"], 1e-9)
+        orders = known["conversions"] + (clicks - known["clicks"]) * (1 + rate) * known["conversions"] / max(known["clicks"], 1e-9)
+        return Outcome(headline=say(
+            "It ends with {clicks} clicks and {orders} orders for {cost}, {each} an order.", clicks=words.number(clicks, 0), orders=words.number(orders, 0),
+            cost=words.money(cost, currency), each=words.money(cost / max(orders, 1e-9), currency, 2)))
+
+    start = {"spend": min(usual, most), "rate": 0.0}
+    sliders = [
+        Slider(name="spend", label=say("Spending a day from now on (as far as seen)"), low=0, high=most, step=max(0.01, round(most / 50, 2)), value=start["spend"], kind="money", unit=currency),
+        Slider(name="rate", label=say("Orders per click, better or worse"), low=-0.5, high=0.5, step=0.05, value=0.0, kind="percent"),
+    ]
+    cases = [start, start | {"spend": 0.0}, start | {"spend": most}, start | {"rate": 0.2}, start | {"rate": -0.2}]
     return WhatIf(sliders=sliders, compute=compute, cases=cases)
