@@ -205,6 +205,20 @@ def _spend_days(
         at = (day.ravel() >= row.start) & (day.ravel() < row.stop)
         at &= np.isin(frame["region"], row.regions) & (name in ("Social", "Leaflet"))
         frame["promotion"] = frame["promotion"].mask(at, row.promotion)
+    return _break_clicks(frame)
+
+
+def _break_clicks(frame: pd.DataFrame) -> pd.DataFrame:
+    """Take clicks and orders away where the running campaign gave way."""
+    told = truth.BREAK
+    hit = (frame["promotion"] == told["promotion"]) & (
+        frame["region"] == told["region"]
+    )
+    hit &= pd.to_datetime(frame["day"]) >= pd.Timestamp(told["day"])
+    for name in ("clicks", "conversions"):
+        frame[name] = np.where(
+            hit, (frame[name] * told["keeps"]).round(), frame[name]
+        ).astype(int)
     return frame
 
 
