@@ -6,6 +6,7 @@ All of it is projected out once, so that the search only ever sees the channels.
 # fmt: off
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ class Design:
             region and week.
         lags: Spend in shares of a usual week, by channel, delay and row.
         weight: Weight of each row; noisy regions count less.
-        season: Expected sales without marketing over their mean, by row.
+        season: Sales that season, trend, drift and controls explain, over their mean.
         basis: Orthonormal columns of baseline and controls.
         flat: Number of columns without a penalty, for degrees of freedom.
         size: Mean weekly sales of each region, in money.
@@ -51,8 +52,9 @@ class Design:
 def make_design(panel: Panel) -> Design:
     """Return the panel in the engine's units, with the baseline's stiffness learnt.
 
-    The baseline is a level, a trend and a slow drift for each region, two waves of
-    the year for all, and the controls; the drift's freedom maximises the likelihood.
+    The baseline is a level and a trend for each region, a slow drift of all and one of
+    each, two waves of the year, and the controls; how freely the drifts move maximises
+    the likelihood.
     """
     regions, weeks = panel.sales.shape
     size = np.maximum(panel.sales.mean(axis=1), 1e-9)
@@ -61,25 +63,27 @@ def make_design(panel: Panel) -> Design:
     lags = lagged(panel.spend / usual[:, None, None])
     lags = np.moveaxis(lags, 0, 1).reshape(len(usual), lags.shape[0], regions * weeks)
     guess = np.array([saturate(carry_weights(np.array(0.3)) @ x, 1.0, 1.0, "ratio") for x in lags]).T
-    fixed, drift = _baseline(panel)
+    fixed, drifts = _baseline(panel)
     weight = np.ones(regions * weeks)
     for _ in range(2):
-        stiff = max(STIFFNESS, key=lambda s: _evidence(y * weight, np.hstack([fixed, guess]) * weight[:, None], drift * weight[:, None] * s))
-        whole = np.hstack([fixed, guess, drift * stiff]) * weight[:, None]
+        stiff = _stiffness(y * weight, np.hstack([fixed, guess]) * weight[:, None], [d * weight[:, None] for d in drifts])
+        drift = np.hstack([d * s for d, s in zip(drifts, stiff, strict=True)])
+        whole = np.hstack([fixed, guess, drift]) * weight[:, None]
         ridge = np.r_[np.full(fixed.shape[1] + guess.shape[1], 1e-6), np.ones(drift.shape[1])]
         told = np.linalg.solve(whole.T @ whole + np.diag(ridge), whole.T @ (y * weight))
         left = (y - whole @ told / weight).reshape(regions, weeks)
         spread = np.maximum(left.std(axis=1), 1e-6)
         weight = np.repeat(np.clip(np.exp(np.log(spread).mean()) / spread, 0.2, 5), weeks)
-    base = (np.hstack([fixed, drift * stiff]) @ np.r_[told[: fixed.shape[1]], told[-drift.shape[1]:]]).reshape(regions, weeks)
+    basis = _orthonormal(fixed * weight[:, None], drift * weight[:, None])
+    base = (basis @ (basis.T @ (y * weight)) / weight).reshape(regions, weeks)
     season = np.clip(base / np.maximum(base.mean(axis=1, keepdims=True), 1e-6), 0.2, 5.0)
     return Design(
         y=y * weight, lags=lags, weight=weight, season=season.ravel(), flat=fixed.shape[1],
-        basis=_orthonormal(fixed * weight[:, None], drift * weight[:, None] * stiff), size=size, usual=usual,
+        basis=basis, size=size, usual=usual,
     )
 
 
-def _baseline(panel: Panel) -> tuple[Array, Array]:
+def _baseline(panel: Panel) -> tuple[Array, list[Array]]:
     regions, weeks = panel.sales.shape
     at, each = np.arange(weeks), np.eye(regions)
     line = (at - at.mean()) / weeks
@@ -90,7 +94,8 @@ def _baseline(panel: Panel) -> tuple[Array, Array]:
     step = knots[1] - knots[0]
     hats = np.clip(1 - np.abs(at[:, None] - knots) / step, 0, 1)
     drift = hats @ np.tril(np.ones((len(knots), len(knots)))) / np.sqrt(len(knots))
-    return np.column_stack(fixed), np.kron(each, drift)
+    drifts = [np.tile(drift, (regions, 1)), np.kron(each, drift)]
+    return np.column_stack(fixed), drifts[: min(2, regions)]
 
 
 def _orthonormal(fixed: Array, random: Array) -> Array:
@@ -100,6 +105,12 @@ def _orthonormal(fixed: Array, random: Array) -> Array:
     whole = np.vstack([np.hstack([fixed, random]), below])
     left, size, _ = np.linalg.svd(whole, full_matrices=False)
     return np.ascontiguousarray(left[:rows, size > 1e-9 * size[0]])
+
+
+def _stiffness(y: Array, fixed: Array, drifts: list[Array]) -> tuple[float, ...]:
+    """Return how freely the shared and each region's own drift may move."""
+    tried = itertools.product(STIFFNESS, repeat=len(drifts))
+    return max(tried, key=lambda s: _evidence(y, fixed, np.hstack([d * k for d, k in zip(drifts, s, strict=True)])))
 
 
 def _evidence(y: Array, fixed: Array, random: Array) -> float:

@@ -139,14 +139,22 @@ def form_weights(found: list[Draws]) -> Array:
     return raw / raw.sum()
 
 
-def contributions(panel: Panel, design: Design, draws: Draws) -> Array:
-    """Return added sales in money by draw, channel, region and week."""
+def contributions(panel: Panel, design: Design, draws: Draws, *, scale: Array | None = None) -> Array:
+    """Return added sales in money by draw, channel, region and week.
+
+    Args:
+        panel: What was read.
+        design: The same in the engine's units.
+        draws: Parameters.
+        scale: Factor on all spend of each channel, or None for spend as it was.
+    """
+    scale = np.ones(len(panel.channels)) if scale is None else scale
     regions, weeks = panel.sales.shape
     lags = design.lags.reshape(len(panel.channels), LAGS, regions, weeks)
     season = design.season.reshape(regions, weeks) ** draws.power[:, None, None]
     found = np.empty((len(draws.noise), len(panel.channels), regions, weeks))
     for c in range(len(panel.channels)):
-        stock = np.einsum("dl,lrw->drw", carry_weights(draws.keep[:, c]), lags[c])
+        stock = np.einsum("dl,lrw->drw", carry_weights(draws.keep[:, c]), lags[c] * scale[c])
         share = saturate(stock, draws.half[:, c, :, None], draws.steep[:, c, None, None], draws.form)
         found[:, c] = share * draws.most[:, c, :, None] * season * design.size[:, None]
     return found

@@ -164,9 +164,8 @@ def promotion_controls(weeks: pd.DatetimeIndex, promotions: pd.DataFrame) -> pd.
     rows = []
     plan = promotions.drop_duplicates(["promotion", "region"]) if len(promotions) else promotions
     for row in plan.itertuples():
-        first = np.maximum(pd.DatetimeIndex(weeks), pd.Timestamp(row.starts))
-        last = np.minimum(pd.DatetimeIndex(weeks) + pd.Timedelta(days=6), pd.Timestamp(row.ends))
-        share = np.clip(((last - first).days + 1) / 7, 0, 1)
+        ahead, past = (pd.DatetimeIndex(weeks) - pd.Timestamp(row.starts)).days, (pd.Timestamp(row.ends) - pd.DatetimeIndex(weeks)).days
+        share = np.clip(np.minimum(past, 6) - np.maximum(-ahead, 0) + 1, 0, 7) / 7
         rows += [{"week": w, "region": row.region, "control": str(row.promotion), "value": v} for w, v in zip(weeks, share, strict=True) if v > 0]
     return pd.DataFrame(rows, columns=["week", "region", "control", "value"]).astype({"value": float})
 

@@ -3,11 +3,21 @@
 # fmt: off
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
+from opslib import checks
+from opslib.promotions.mix.design import make_design
+from opslib.promotions.mix.engine import fit_mix
 from opslib.promotions.mix.forms import carry_weights, lagged, saturate
-from opslib.promotions.mix.panel import Panel
+from opslib.promotions.mix.panel import Panel, with_sales
+
+if TYPE_CHECKING:
+    from opslib.promotions.mix.engine import Mix
+
+MOST_ERROR = 0.35
 
 
 def example_panel(seed: int = 3, *, weeks: int = 104, regions: int = 1, channels: int = 2, noise: float = 0.06) -> tuple[Panel, np.ndarray]:
@@ -44,3 +54,70 @@ def example_panel(seed: int = 3, *, weeks: int = 104, regions: int = 1, channels
         channels=tuple(f"channel {i + 1}" for i in range(channels)), sales=sales, spend=spend, controls=control, names=("event",),
     )
     return panel, truth
+
+
+def straight_line(panel: Panel) -> np.ndarray:
+    """Return each channel's added sales by the naive way: a straight line through spend."""
+    design = make_design(panel)
+    spend = design.lags[:, 0] * design.weight
+    left = spend - (spend @ design.basis) @ design.basis.T
+    told = np.linalg.lstsq(left @ spend.T + 1e-9 * np.eye(len(spend)), left @ design.y, rcond=None)[0]
+    return told * (panel.spend / design.usual[:, None, None] * design.size[:, None]).sum(axis=(1, 2))
+
+
+def self_test(mix: Mix, *, worlds: int = 4, sweeps: int = 80, draws: int = 160, seed: int = 5) -> pd.DataFrame:
+    """Return how well the engine finds a known truth with the user's own spend.
+
+    Each world takes one draw of the fitted mix for true, keeps spend and controls,
+    makes new sales with new noise, and fits them from nothing.
+
+    Args:
+        mix: The fitted mix.
+        worlds: Number of worlds.
+        sweeps: Passes of each refit, see `fit_mix`.
+        draws: Draws of each refit.
+        seed: Seed of worlds and noise.
+
+    Returns:
+        One row a world and channel: `world`, `channel`, `truth`, `found`, `low`, `high`
+        (90 %), `line` (a straight line through spend), `held`.
+
+    Raises:
+        ValueError: No world is asked for.
+    """
+    checks.at_least(worlds, 1, "worlds", "Ask for at least one.")
+    panel, design, draw = mix.panel, mix.design, np.random.default_rng([seed, mix.seed])
+    noise = np.concatenate([d.noise for d in mix.draws])
+    shape, size = panel.sales.shape, design.size[:, None]
+    rows = []
+    for world, at in enumerate(np.linspace(0, len(noise) - 1, worlds + 2).round().astype(int)[1:-1]):
+        added = mix.paths[at]
+        base = (panel.sales - added.sum(axis=0)) / size
+        base = (design.basis @ (design.basis.T @ (base.ravel() * design.weight)) + draw.normal(0, noise[at], base.size)) / design.weight
+        again = with_sales(panel, base.reshape(shape) * size + added.sum(axis=0))
+        found = fit_mix(again, sweeps=sweeps, draws=draws, seed=mix.seed + world + 1).paths.sum(axis=(2, 3))
+        low, high = np.quantile(found, [0.05, 0.95], axis=0)
+        truth, mean, line = added.sum(axis=(1, 2)), found.mean(axis=0), straight_line(again)
+        rows += [
+            {"world": world, "channel": c, "truth": truth[i], "found": mean[i], "low": low[i], "high": high[i], "line": line[i], "held": low[i] <= truth[i] <= high[i]}
+            for i, c in enumerate(panel.channels)
+        ]
+    return pd.DataFrame(rows)
+
+
+def verdicts(tested: pd.DataFrame) -> pd.DataFrame:
+    """Return whether the data can tell each channel's return.
+
+    Args:
+        tested: What `self_test` returned.
+
+    Returns:
+        One row a channel: `channel`, `error` (usual miss of the total as a share of the
+        truth), `line_error` (the same of a straight line), `coverage`, `told`: whether
+        the error is at most `MOST_ERROR` and half of the intervals or more held.
+    """
+    checks.columns(tested, ["channel", "truth", "found", "line", "held"], "self-test")
+    base = tested["truth"].clip(lower=1e-9)
+    frame = tested.assign(error=(tested["found"] - base).abs() / base, line_error=(tested["line"] - base).abs() / base)
+    told = frame.groupby("channel", sort=False).agg(error=("error", "median"), line_error=("line_error", "median"), coverage=("held", "mean")).reset_index()
+    return told.assign(told=(told["error"] <= MOST_ERROR) & (told["coverage"] >= 0.5))
