@@ -86,7 +86,8 @@ def build_panel(
             those who made it: they get no credit and are left out of the estimate.
 
     Returns:
-        The panel; regions without any spend are left out.
+        The panel; regions without any spend are left out. Where sales and spend name no
+        region in common, all of the company is one region.
 
     Raises:
         ValueError: A column, weeks or channels lack, or a name in `captures` is unknown.
@@ -109,8 +110,7 @@ def build_panel(
     spent, sold = (f.assign(region=f["region"].fillna("all").astype(str)) for f in (spent, sold))
     regions = tuple(sorted(set(spent["region"]) & set(sold["region"])))
     if not regions:
-        msg = f"sales and spend share no region: {sorted(set(sold['region']))[:5]} and {sorted(set(spent['region']))[:5]}; give both the same names"
-        raise ValueError(msg)
+        regions, spent, sold = ("all",), spent.assign(region="all"), sold.assign(region="all")
     weeks = pd.date_range(max(spent["week"].min(), sold["week"].min()), min(spent["week"].max(), sold["week"].max()), freq="7D")
     checks.at_least(len(weeks), LEAST_WEEKS, "weeks with sales and spend", "Load earlier weeks.")
     channels = sorted(set(spent["channel"].astype(str)))
@@ -127,6 +127,24 @@ def build_panel(
         weeks=weeks, regions=regions, channels=tuple(channels[i] for i in judged), sales=money, spend=cube[judged],
         controls=values, names=names, captured={c: cube[channels.index(c)].sum(axis=0) for c in captures},
     )
+
+
+def company_panel(
+    sales: pd.DataFrame, spend: pd.DataFrame, holidays: pd.DataFrame, promotions: pd.DataFrame, *,
+    captures: tuple[str, ...] | list[str] = (),
+) -> Panel:
+    """Return the panel with holidays and promotions as controls, see `build_panel`.
+
+    Args:
+        sales: `week`, `region`, `amount`.
+        spend: `week` or `day`, `region`, `channel`, `spend`.
+        holidays: `day`, `name`; may be empty.
+        promotions: `promotion`, `region`, `starts`, `ends`; may be empty.
+        captures: Channels that capture demand.
+    """
+    bare = build_panel(sales, spend, captures=captures)
+    found = [f for f in (calendar_controls(bare.weeks, holidays), promotion_controls(bare.weeks, promotions)) if len(f)]
+    return build_panel(sales, spend, pd.concat(found) if found else NO_CONTROLS, captures=captures)
 
 
 def calendar_controls(weeks: pd.DatetimeIndex, holidays: pd.DataFrame) -> pd.DataFrame:
@@ -168,6 +186,32 @@ def promotion_controls(weeks: pd.DatetimeIndex, promotions: pd.DataFrame) -> pd.
         share = np.clip(np.minimum(past, 6) - np.maximum(-ahead, 0) + 1, 0, 7) / 7
         rows += [{"week": w, "region": row.region, "control": str(row.promotion), "value": v} for w, v in zip(weeks, share, strict=True) if v > 0]
     return pd.DataFrame(rows, columns=["week", "region", "control", "value"]).astype({"value": float})
+
+
+def read_tests(written: list[str]) -> tuple[LiftTest, ...]:
+    """Return experiments from a page's parameter.
+
+    Args:
+        written: Each as `channel; first week; last week; share off; lift; low; high`,
+            with the regions, set apart by commas, as an eighth part where not all.
+
+    Raises:
+        ValueError: A text has another number of parts, or a part is no number.
+
+    Example:
+        >>> read_tests(["TV; 2026-01-05; 2026-02-01; 1; 900; 500; 1300"])[0].lift
+        900.0
+    """
+    found = []
+    for text in written:
+        parts = [p.strip() for p in str(text).split(";")]
+        try:
+            share, lift, low, high = (float(p) for p in parts[3:7])
+            found.append(LiftTest(channel=parts[0], start=str(periods.day(parts[1])), stop=str(periods.day(parts[2])), share=share, lift=lift, low=low, high=high, regions=tuple(r.strip() for r in parts[7].split(",")) if len(parts) > 7 else ()))
+        except (ValueError, IndexError) as wrong:
+            msg = f"{text!r} is no experiment ({wrong}); write: channel; first week; last week; share off; lift; low; high"
+            raise ValueError(msg) from None
+    return tuple(found)
 
 
 def with_sales(panel: Panel, sales: Array) -> Panel:
