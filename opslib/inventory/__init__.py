@@ -1,10 +1,7 @@
 """This package owns what to order, and when: demand, forecasts, orders, health."""
 
 from opslib.inventory import answer, charts, controls
-from opslib.inventory.demand import Panel, clean_demand
-from opslib.inventory.health import Health, abc, stock_health, supplier_card
-from opslib.inventory.orders import Decision, Terms, Tuned, decide, plan, terms, tune
-from opslib.inventory.rolling import (
+from opslib.inventory.ahead.rolling import (
     Backtest,
     Forecast,
     backtest,
@@ -13,7 +10,23 @@ from opslib.inventory.rolling import (
     quantile_loss,
     total_error,
 )
-from opslib.inventory.simulate import Outcome, order_for_quantile, shortfall, simulate
+from opslib.inventory.demand import Panel, clean_demand
+from opslib.inventory.health import Health, abc, stock_health, supplier_card
+from opslib.inventory.ordering.orders import (
+    Decision,
+    Terms,
+    Tuned,
+    decide,
+    plan,
+    terms,
+    tune,
+)
+from opslib.inventory.ordering.simulate import (
+    Outcome,
+    order_for_quantile,
+    shortfall,
+    simulate,
+)
 
 __all__ = [
     "Backtest",

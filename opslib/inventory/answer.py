@@ -13,14 +13,14 @@ import pandas as pd
 
 from opslib import words
 from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantity, Table
-from opslib.inventory import rolling as tests
+from opslib.inventory.ahead import rolling as tests
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
+    from opslib.inventory.ahead.rolling import Backtest, Forecast
     from opslib.inventory.demand import Panel
     from opslib.inventory.health import Health
-    from opslib.inventory.orders import Decision, Terms, Tuned
-    from opslib.inventory.rolling import Backtest, Forecast
+    from opslib.inventory.ordering.orders import Decision, Terms, Tuned
 
 say = catalogue(__package__ or "opslib.inventory")
 

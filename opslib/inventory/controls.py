@@ -11,8 +11,8 @@ from opslib.show import Outcome, Slider, WhatIf
 from opslib.words import catalogue
 
 if TYPE_CHECKING:
-    from opslib.inventory.orders import Terms
-    from opslib.inventory.rolling import Forecast
+    from opslib.inventory.ahead.rolling import Forecast
+    from opslib.inventory.ordering.orders import Terms
 
 say = catalogue(__package__ or "opslib.inventory")
 

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from opslib import inventory
-from opslib.inventory import boosting, forecast, policies
+from opslib.inventory.ahead import boosting, forecast
+from opslib.inventory.ordering import policies
 
 pytestmark = pytest.mark.published
 

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks
-from opslib.inventory import forecast, policies, simulate
-from opslib.inventory import rolling as tests
+from opslib.inventory.ahead import forecast
+from opslib.inventory.ahead import rolling as tests
+from opslib.inventory.ahead.rolling import DRIFT, Backtest, Forecast
 from opslib.inventory.demand import Panel, fill
-from opslib.inventory.rolling import DRIFT, Backtest, Forecast
+from opslib.inventory.ordering import policies, simulate
 
 GRID = (0.60, 0.70, 0.80, 0.85, 0.90, 0.94, 0.97, 0.985, 0.995)
 

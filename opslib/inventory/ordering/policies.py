@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from opslib import checks
-from opslib.inventory.simulate import order_for_quantile
+from opslib.inventory.ordering.simulate import order_for_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from opslib.inventory.simulate import Policy
+    from opslib.inventory.ordering.simulate import Policy
 
 
 def critical_ratio(*, holding: np.ndarray, shortage: np.ndarray) -> np.ndarray:

@@ -82,14 +82,12 @@ def learn(
     )
     groups = np.zeros((rows, 0), int) if groups is None else np.asarray(groups, int)
     known = np.zeros((0, rows, len(season))) if known is None else known
+    bare = Learnt(models=(), season=season, groups=groups, known=known, ahead=ahead)
     first = min(56, max(13, weeks // 2))
     origins = np.arange(weeks - ahead, first, -1)
     if len(origins) < 8:
-        return Learnt(
-            model=None, season=season, groups=groups, known=known, ahead=ahead
-        )
+        return bare
     step = max(1, int(np.ceil(rows * ahead * len(origins) / ROWS_MOST)))
-    bare = Learnt(models=(), season=season, groups=groups, known=known, ahead=ahead)
     parts: list[list[np.ndarray]] = [[], [], []]
     filled = fill(units)
     sums = _summed(filled, groups)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from opslib.inventory import forecast
+from opslib.inventory.ahead import forecast
 from opslib.inventory.demand import Panel
 
 LEVELS = np.arange(1, 10) / 10
