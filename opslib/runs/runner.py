@@ -353,11 +353,11 @@ def _run_all(
     )
     board.tell(str(begun))
     with ThreadPoolExecutor(workers) as pool:
-        futures = [
-            pool.submit(_run_one, company, job, stamp, kernel, timeout, board, stop)
-            for job in waiting
-        ]
+        futures: list[Future] = []
         try:
+            for job in waiting:
+                given = (company, job, stamp, kernel, timeout, board, stop)
+                futures.append(pool.submit(_run_one, *given))
             _wait(futures)
         except KeyboardInterrupt:
             stop.set()
