@@ -205,6 +205,20 @@ def _spend_days(
         at = (day.ravel() >= row.start) & (day.ravel() < row.stop)
         at &= np.isin(frame["region"], row.regions) & (name in ("Social", "Leaflet"))
         frame["promotion"] = frame["promotion"].mask(at, row.promotion)
+    return _break_clicks(frame)
+
+
+def _break_clicks(frame: pd.DataFrame) -> pd.DataFrame:
+    """Take clicks and orders away where the running campaign gave way."""
+    told = truth.BREAK
+    hit = (frame["promotion"] == told["promotion"]) & (
+        frame["region"] == told["region"]
+    )
+    hit &= pd.to_datetime(frame["day"]) >= pd.Timestamp(told["day"])
+    for name in ("clicks", "conversions"):
+        frame[name] = np.where(
+            hit, (frame[name] * told["keeps"]).round(), frame[name]
+        ).astype(int)
     return frame
 
 
@@ -480,6 +494,7 @@ def _trade_tables(
         "returns": _returns(kept, stock, goods),
         "stock_days": _stock_days(stock, goods),
         "purchase_orders": _purchase_orders(stock["orders"], goods),
+        "order_edits": _edits(stock, goods),
         "stock_takes": _takes(stock["takes"], goods),
         "scrap": _scrap(stock["scraps"], goods),
     }
@@ -606,6 +621,32 @@ def _purchase_orders(orders: pd.DataFrame, goods: pd.DataFrame) -> pd.DataFrame:
             "contract_price": of["cost"].to_numpy(),
         }
     )
+
+
+def _edits(
+    stock: dict[str, pd.DataFrame | np.ndarray], goods: pd.DataFrame
+) -> pd.DataFrame:
+    """Return a buyer's changes: orders for half the places struck out, at a loss."""
+    places, orders = len(REGIONS), stock["orders"]
+    last = orders["d"].max() - 70
+    rows = orders[(orders["d"] > last - 84) & (orders["d"] <= last)]
+    struck = rows["row"] % places < places // 2
+    at = rows["row"].to_numpy(), rows["d"].to_numpy()
+    return pd.DataFrame(
+        {
+            "day": _dates(rows["d"] - 1),
+            "place": np.array(REGIONS)[rows["row"] % places],
+            "item": goods["item"].to_numpy()[rows["row"] // places],
+            "proposed": rows["quantity"].astype(float),
+            "wanted": rows["quantity"].where(~struck, 0).astype(float),
+            "on_hand": stock["opening"][at].astype(float),
+            "in_pipeline": 0.0,
+            "lead_weeks": np.ceil(
+                goods["supplier_lead"].to_numpy()[rows["row"] // places] / 7
+            ),
+            "run": "",
+        }
+    ).drop_duplicates(["day", "place", "item"])
 
 
 def _takes(takes: pd.DataFrame, goods: pd.DataFrame) -> pd.DataFrame:

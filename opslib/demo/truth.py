@@ -50,6 +50,12 @@ LIFTS = {
     "AUTUMN24": 0.25, "WINTER24": 0.30, "SPRING25": 0.10, "SUMMER25": 0.00,
     "AUTUMN25": 0.22, "WINTER25": 0.28, "SPRING26": 0.18, "SUMMER26": 0.12,
 }  # fmt: skip
+BREAK = {
+    "promotion": "SUMMER26",
+    "region": "Hills",
+    "day": dt.date(2026, 6, 15),
+    "keeps": 0.6,
+}
 PART_WORTHS = {
     "brand": {"Ours": 0.4, "Alpha": 0.1, "Beta": -0.5},
     "feature": {"Plain": -0.6, "Organic": 0.2, "Gift box": 0.4},
@@ -78,6 +84,7 @@ class Truth:
         contributions: Added sales in money: week, region, channel, amount.
         customers: customer, group, left (day, or missing while active), rate.
         market: Part-worths, the price that earns most, the change of share.
+        broken: The campaign, region and day from which only a share of clicks came.
     """
 
     seed: int
@@ -88,6 +95,7 @@ class Truth:
     contributions: pd.DataFrame
     customers: pd.DataFrame
     market: dict[str, object] = field(default_factory=dict)
+    broken: dict[str, object] = field(default_factory=lambda: dict(BREAK))
 
 
 def day(number: float) -> dt.date:

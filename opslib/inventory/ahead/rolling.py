@@ -1,0 +1,277 @@
+"""This module owns the choice of method: rolling origins on the user's own past."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from opslib.inventory.ahead import forecast
+from opslib.inventory.ahead.cluster import by_rows
+from opslib.inventory.demand import Panel
+
+LEVELS = np.arange(1, 10) / 10
+QUICK = (
+    "last week",
+    "last year",
+    "zero",
+    "13-week mean",
+    "levels",
+    "smoothing",
+    "Croston",
+    "TSB",
+    "IMAPA",
+)
+ALL = (*QUICK, "ETS", "theta", "combination")
+GLOBAL = ("boosted trees", "combination")
+DRIFT = 0.25
+_SPORADIC = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backtest:
+    """How well each method would have done.
+
+    Attributes:
+        scores: method, kind of series, part (`choice` or `proof`), loss (quantile loss
+            over units sold), bias, covered (share inside the 80 % range), error.
+        chosen: Kind of series to the method chosen on the choice origins.
+        totals: method, kind, origin, gap and actual summed over rows.
+        origins: Weeks at which forecasts were made.
+        ahead: Weeks summed.
+    """
+
+    scores: pd.DataFrame
+    chosen: dict[str, str]
+    totals: pd.DataFrame
+    origins: tuple[pd.Timestamp, ...]
+    ahead: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """Coming demand as possible paths.
+
+    Attributes:
+        keys: item and place of each row.
+        weeks: Coming weeks.
+        mean: Expected units, rows by weeks.
+        paths: Possible units: rows, draws, weeks.
+        method: Method used for each row.
+    """
+
+    keys: pd.DataFrame
+    weeks: pd.DatetimeIndex
+    mean: np.ndarray
+    paths: np.ndarray
+    method: np.ndarray
+
+
+def quantile_loss(
+    actual: np.ndarray, quantiles: np.ndarray, levels: np.ndarray = LEVELS
+) -> np.ndarray:
+    """Return twice the pinball loss, mean over levels, for each row.
+
+    Args:
+        actual: What happened, by row.
+        quantiles: Foretold, rows by levels.
+        levels: Probabilities of the quantiles.
+
+    Example:
+        >>> quantile_loss(np.array([4.0]), np.array([[2.0]]), np.array([0.5])).tolist()
+        [2.0]
+    """
+    gap = actual[:, None] - quantiles
+    return 2 * np.maximum(levels * gap, (levels - 1) * gap).mean(axis=1)
+
+
+def kinds(units: np.ndarray) -> np.ndarray:
+    """Return `steady` or `sporadic` for each row, by its last year's weeks with sales."""
+    recent = units[:, -52:]
+    share = np.nansum(recent > 0, axis=1) / np.maximum(
+        1, (~np.isnan(recent)).sum(axis=1)
+    )
+    return np.where(share >= _SPORADIC, "steady", "sporadic")
+
+
+def backtest(
+    panel: Panel, *, ahead: int = 4, origins: int = 4, methods: tuple[str, ...] = ALL,
+    sample: int = 150, seed: int = 1,
+) -> Backtest:  # fmt: skip
+    """Judge methods on past weeks; the newest origin is kept out of the choice.
+
+    Args:
+        panel: Clean demand.
+        ahead: Weeks whose sum is foretold.
+        origins: Points in the past, `ahead` weeks apart.
+        methods: Names in `forecast.METHODS`.
+        sample: Rows used, drawn at random where there are more.
+        seed: Seed of the draws.
+
+    Raises:
+        ValueError: The history is too short for the origins wanted.
+    """
+    need = 26 + ahead * origins
+    if len(panel.weeks) < need:
+        msg = (
+            f"the history has {len(panel.weeks)} weeks; {origins} tests of {ahead} weeks "
+            f"need {need}. Load earlier weeks or ask for fewer tests"
+        )
+        raise ValueError(msg)
+    rows = np.arange(len(panel.units))
+    if len(rows) > sample:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, sample, replace=False))
+    parts, points = [], []
+    for back in range(origins, 0, -1):
+        cut = len(panel.weeks) - back * ahead
+        points.append(panel.weeks[cut - 1])
+        part = "proof" if back == 1 else "choice"
+        scored = _score_origin(panel, rows, cut, ahead, methods, seed)
+        parts.append(scored.assign(part=part, origin=points[-1]))
+    table = pd.concat(parts, ignore_index=True)
+    scores = table.groupby(["method", "kind", "part"], as_index=False).agg(
+        loss=("loss", "sum"), gap=("gap", "sum"), covered=("covered", "mean"),
+        error=("error", "sum"), actual=("actual", "sum"), rows=("loss", "size"),
+    )  # fmt: skip
+    whole = scores["actual"].clip(lower=1e-9)
+    scores = scores.assign(
+        loss=scores["loss"] / whole,
+        bias=scores["gap"] / whole,
+        error=scores["error"] / whole,
+    ).drop(columns="gap")
+    return Backtest(
+        scores=scores,
+        chosen=_choose(scores),
+        totals=table.groupby(["method", "kind", "origin"], as_index=False)[
+            ["gap", "actual"]
+        ].sum(),
+        origins=tuple(points),
+        ahead=ahead,
+    )
+
+
+def combined(test: Backtest, part: str = "proof") -> pd.DataFrame:
+    """Return each method's scores over all kinds, and `ours`: the chosen ones."""
+    rows = test.scores[test.scores["part"] == part]
+    ours = rows[rows["method"] == rows["kind"].map(test.chosen)].assign(method="ours")
+    both = pd.concat([rows, ours])
+    weight = both["actual"]
+    summed = both.assign(
+        loss=both["loss"] * weight, bias=both["bias"] * weight, error=both["error"] * weight,
+        covered=both["covered"] * both["rows"],
+    ).groupby("method")[["loss", "bias", "error", "covered", "actual", "rows"]].sum()  # fmt: skip
+    return pd.DataFrame(
+        {
+            "loss": summed["loss"] / summed["actual"],
+            "bias": summed["bias"] / summed["actual"],
+            "error": summed["error"] / summed["actual"],
+            "covered": summed["covered"] / summed["rows"],
+        }
+    ).sort_values("loss")
+
+
+def total_error(test: Backtest) -> float:
+    """Return the relative error of the sum over all rows, as the origins showed it.
+
+    Errors of items share causes, so a sum is less certain than independent items are.
+    """
+    rows = test.totals[test.totals["method"] == test.totals["kind"].map(test.chosen)]
+    by = rows.groupby("origin")[["gap", "actual"]].sum()
+    ratio = by["gap"] / by["actual"].clip(lower=1e-9)
+    return float(np.sqrt((ratio**2).mean() + 0.02**2))
+
+
+def foretell(
+    panel: Panel, test: Backtest, *, weeks: int, draws: int = 200, seed: int = 1,
+    cluster: str = "",
+) -> Forecast:  # fmt: skip
+    """Return coming demand by the chosen methods.
+
+    Args:
+        panel: Clean demand.
+        test: The back-test that chose.
+        weeks: Weeks ahead.
+        draws: Paths for each row.
+        seed: Seed of the paths.
+        cluster: Address of a Dask cluster that shares the items, as in `by_rows`; the
+            trees learn from all items at once and stay here.
+    """
+    season = forecast.season_index(panel.units, panel.weeks, weeks)
+    kind = kinds(panel.units)
+    mean = np.zeros((len(panel.units), weeks))
+    method = np.array([test.chosen[k] for k in kind], dtype=object)
+    for name in set(method):
+        pick = np.flatnonzero(method == name)
+        work, own = forecast.METHODS[name], panel.units[pick]
+        mean[pick] = (
+            work(own, season, weeks)
+            if name in GLOBAL
+            else by_rows(work, own, season, weeks, cluster=cluster)
+        )
+    level = forecast.dispersion_of(panel.units, season)
+    paths = forecast.spread(mean, dispersion=level, drift=DRIFT, draws=draws, seed=seed)
+    coming = pd.date_range(
+        panel.weeks[-1] + pd.Timedelta(days=7), periods=weeks, freq="7D"
+    )
+    return Forecast(
+        keys=panel.keys, weeks=coming, mean=mean, paths=paths, method=method
+    )
+
+
+def _score_origin(
+    panel: Panel,
+    rows: np.ndarray,
+    cut: int,
+    ahead: int,
+    methods: tuple[str, ...],
+    seed: int,
+) -> pd.DataFrame:
+    """Forecast from one origin with what was known then, and score the sum ahead."""
+    past, actual = panel.units[rows, :cut], panel.units[rows, cut : cut + ahead]
+    season = forecast.season_index(panel.units[:, :cut], panel.weeks[:cut], ahead)
+    good = ~np.isnan(actual).any(axis=1) & (~np.isnan(past)).any(axis=1)
+    past, total = past[good], actual[good].sum(axis=1)
+    kind = kinds(past)
+    level = forecast.dispersion_of(past, season)
+    parts = []
+    for name in methods:
+        mean = forecast.METHODS[name](past, season, ahead)
+        paths = forecast.spread(
+            mean, dispersion=level, drift=DRIFT, draws=200, seed=seed
+        )
+        sums = paths.sum(axis=2)
+        quantiles = np.quantile(sums, LEVELS, axis=1).T
+        parts.append(
+            pd.DataFrame(
+                {
+                    "method": name,
+                    "kind": kind,
+                    "loss": quantile_loss(total, quantiles),
+                    "gap": mean.sum(axis=1) - total,
+                    "error": np.abs(np.median(sums, axis=1) - total),
+                    "covered": _covered(total, sums),
+                    "actual": total,
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _covered(actual: np.ndarray, sums: np.ndarray) -> np.ndarray:
+    """Return the chance that a fair 80 % range of counts holds what happened.
+
+    Counts tie with the ends of the range; the share of probability that the range
+    holds beyond 80 % is taken off, so that a right forecast scores 80 %.
+    """
+    below = (sums < actual[:, None]).mean(axis=1)
+    upto = (sums <= actual[:, None]).mean(axis=1)
+    place = below + 0.5 * (upto - below)
+    return ((place > 0.1) & (place < 0.9)).astype(float)
+
+
+def _choose(scores: pd.DataFrame) -> dict[str, str]:
+    known = scores[(scores["part"] == "choice") & (scores["method"] != "zero")]
+    best = known.sort_values("loss").groupby("kind")["method"].first().to_dict()
+    fallback = best.get("steady") or best.get("sporadic") or "13-week mean"
+    return {kind: best.get(kind, fallback) for kind in ("steady", "sporadic")}
