@@ -214,7 +214,7 @@ def record_table(told: Record, currency: str) -> Table:
         rows += [(ahead, say("expected purchases"), str(reach)), (ahead, say("still with us"), share("active"))]
     if "chance" in worth:
         rows += [(ahead, say("chance of leaving"), share("chance"))]
-    rows += [(ahead, say("next action"), str(next_step(told)))]
+    rows += [(ahead, say("next action"), str(next_step(told, currency)))]
     parts = [str(p) for p, _, _ in rows]
     parts = [p if i == 0 or p != parts[i - 1] else "" for i, p in enumerate(parts)]
     frame = pd.DataFrame({"part": parts, "fact": [str(k) for _, k, _ in rows], "value": [v for _, _, v in rows]})
@@ -348,8 +348,10 @@ def movers_table(moved: pd.DataFrame, currency: str) -> Table:
     """Return who buys more or less than before, beyond luck."""
     names = {"growing": say("growing"), "fading": say("fading")}
     frame = moved.assign(way=[str(names[k]) for k in moved["kind"]])
+    if moved.empty:
+        frame = pd.DataFrame({"customer": [str(say("nobody"))], "way": [str(say("no change beyond luck"))]}).reindex(columns=[*moved.columns, "way"])
     head = {"customer": _head(say("Customer")), "way": _head(say("Direction")), "before": _head(say("Purchases at the former pace"), "number"), "now": _head(say("Purchases made"), "number"), "money": _head(say("More or less bought"), "money", unit=currency)}
-    return Table(name="movers", title=say("Who changed pace in the last quarter"), frame=frame, headings=head, rows_shown=12)
+    return Table(name="movers", title=say("Who changed pace in the last half year"), frame=frame, headings=head, rows_shown=12)
 
 
 def _owners(owner: pd.Series) -> list[str]:
@@ -366,6 +368,8 @@ def calendar_table(calendar: pd.DataFrame) -> Table:
     names = {"birthday": say("Birthday"), "holiday": say("Holiday"), "member_day": say("Member day"), "follow_up": say("Follow-up on a case")}
     frame = calendar.assign(why=[str(names[r]) for r in calendar["reason"]], detail=[str(_detail(d)) for d in calendar["detail"].fillna("")])
     head = {"day": _head(say("Day"), "day"), "customer": _head(say("Customer")), "why": _head(say("Occasion")), "detail": _head(say("Detail"))}
+    if not (frame["detail"] != "").any():
+        head.pop("detail")
     return Table(name="care_calendar", title=say("Care calendar, the next two weeks"), frame=frame, headings=head, rows_shown=10)
 
 
@@ -443,10 +447,11 @@ def _case(row: object) -> Text:
     return words.listing([t for t in (kind, _detail(row.reason), state) if t])  # type: ignore[attr-defined]
 
 
-def next_step(told: Record) -> Text:
+def next_step(told: Record, currency: str) -> Text:
     """Return what to do next for one customer, in words."""
-    if told.worth.get("gain", 0.0) > 0:
-        return say("Contact this week: a purchase may be lost")
+    gain = told.worth.get("gain", 0.0)
+    if gain > 0:
+        return say("Contact: worth {gain} after its cost", gain=words.money(gain, currency))
     kept = {"new": say("Thank for the first purchase"), "lost": say("Nothing: a contact would cost more than it brings"), "asleep": say("Include in the next win-back mail")}
     return kept.get(told.stage, say("Nothing now: buys as usual"))
 

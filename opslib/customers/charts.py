@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from opslib import words
 from opslib.customers.answer import group_names, stage_name
 from opslib.customers.churn import calibration, gains
 from opslib.customers.segments import LEAST_GROUP
@@ -71,8 +72,8 @@ def leavers_found(leaving: Churn) -> Any:
 def chances(leaving: Churn) -> Any:
     """Return chances said and shares that came, with their 90 % range."""
     frame = calibration(leaving.tested)
-    frame = frame.assign(said=[f"{s:.0%}" for s in frame["said"]], came=frame["came"] * 100, low=100 * frame[["low", "came"]].min(axis=1), high=100 * frame[["high", "came"]].max(axis=1))
-    return forms.dots(frame.drop_duplicates("said"), y="said", x="came", low="low", high="high", title=say("What was said, and what came"), x_title=say("Did not buy (%); beside it, the chance said"))
+    frame = frame.assign(said=[str(say("said {chance}", chance=words.percent(s))) for s in frame["said"]], came=frame["came"] * 100, low=100 * frame[["low", "came"]].min(axis=1), high=100 * frame[["high", "came"]].max(axis=1))
+    return forms.dots(frame.drop_duplicates("said"), y="said", x="came", low="low", high="high", title=say("What was said, and what came"), x_title=say("Did not buy (%)"))
 
 
 def staying(curves: pd.DataFrame) -> Any:

@@ -193,6 +193,18 @@ def contact_gains(
     return both[names].sort_values("at_stake", ascending=False, ignore_index=True)
 
 
+def gains_of(stakes: pd.DataFrame, terms: Terms) -> pd.DataFrame:
+    """Return the stakes with gain: money a contact is expected to save, less its cost.
+
+    Example:
+        >>> gains_of(pd.DataFrame({"at_stake": [100.0]}),
+        ...     Terms(cost=1.0, saved=0.1, margin=0.5))["gain"].tolist()
+        [4.0]
+    """
+    gain = stakes["at_stake"] * terms.saved * terms.margin - terms.cost
+    return stakes.assign(gain=gain)
+
+
 def plan_contacts(
     stakes: pd.DataFrame, terms: Terms, *, today: str | pd.Timestamp,
     contacted: pd.DataFrame | None = None,
@@ -220,8 +232,8 @@ def plan_contacts(
         when = pd.to_datetime(contacted["day"])
         lately = when.between(day - pd.Timedelta(days=terms.rest_days), day)
         free = stakes[~stakes["customer"].isin(contacted.loc[lately, "customer"])]
-    gain = free["at_stake"] * terms.saved * terms.margin - terms.cost
-    good = free.assign(gain=gain)[gain > 0].sort_values(
+    free = gains_of(free, terms)
+    good = free[free["gain"] > 0].sort_values(
         ["gain", "customer"], ascending=[False, True]
     )
     held = _lot(good["customer"], f"{day:%Y-%m}") < terms.held

@@ -14,13 +14,13 @@ import pandas as pd
 
 from opslib import checks, periods
 
-LEAST_PURCHASES = 4
+LEAST_PURCHASES = 8
 LUCK = 0.10
 KINDS = ("growing", "fading")
 
 
 def movers(
-    days: pd.DataFrame, *, until: str | pd.Timestamp, days_back: int = 91
+    days: pd.DataFrame, *, until: str | pd.Timestamp, days_back: int = 182
 ) -> pd.DataFrame:
     """Return customers who changed their pace of buying beyond luck.
 
@@ -31,7 +31,8 @@ def movers(
     Args:
         days: customer, day, amount of every purchase known.
         until: Last day seen.
-        days_back: Recent days; three times as many before them are the earlier pace.
+        days_back: Recent days; up to three times as many before them are the
+            earlier pace.
 
     Returns:
         customer, kind (`growing` or `fading`), before (purchases expected in the

@@ -28,7 +28,8 @@ class Record:
         tastes: category, amount, share; largest first.
         cases: opened, kind, reason, resolved, satisfaction; newest first.
         worth: Name of a number to its value: value, value_low, value_high, active,
-            total, chance (of buying nothing), at_stake; those known.
+            total, chance (of buying nothing), at_stake, gain of a contact; those
+            known.
         personal: Name, phone, mail, address; empty for readers without that scope.
     """
 
@@ -55,7 +56,7 @@ def record(
         customer: The company's own number; empty for the first in `values`.
         tables: `days` (customer, day, amount) and, where known, `people`, `tastes`,
             `cases`, `values` (customer, value, ...) and `leaving` (what
-            `contact_gains` returned: only who may be contacted stands in it).
+            `contact_gains` or `gains_of` returned: who may be contacted).
         until: Last day seen.
         personal: Customer number to name, phone, mail and address, for readers with
             that scope only.
@@ -112,7 +113,7 @@ def _worth(tables: dict[str, pd.DataFrame], customer: str) -> dict[str, float]:
     told: dict[str, float] = {}
     wanted = {
         "values": ("value", "value_low", "value_high", "active", "total"),
-        "leaving": ("chance", "at_stake"),
+        "leaving": ("chance", "at_stake", "gain"),
     }
     for table, names in wanted.items():
         row = _of(tables.get(table), customer)
