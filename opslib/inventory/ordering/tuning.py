@@ -191,7 +191,7 @@ def _trial(
     return _Trial(
         panel=panel,
         rows=rows,
-        hold=(part["cost"] * holding_rate / 52).to_numpy(),
+        hold=(part["cost"] * holding_rate / 52).clip(lower=1e-6).to_numpy(),
         short=(part["price"] - part["cost"]).clip(lower=0.01).to_numpy(),
         pack=part["pack"].to_numpy(float),
         lead=int(part["lead_weeks"].median()),
