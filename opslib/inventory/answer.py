@@ -481,9 +481,11 @@ def _forecast_checks(scores: pd.DataFrame) -> tuple[Check, ...]:
     usual = 1 - ours["loss"] / scores.loc["13-week mean", "loss"]
     checks = [
         Check(name=say("Nearer than last week's sales"), passed=bool(nearer > 0),
-              sentence=say("On the newest weeks, which were not used to choose, it was {share} nearer than repeating last week.", share=words.percent(nearer, 1))),
+              sentence=say("On the newest weeks, which were not used to choose, it was {share} nearer than repeating last week.", share=words.percent(nearer, 1)) if nearer > 0
+              else say("On the newest weeks, which were not used to choose, repeating last week was {share} nearer; its number stands beside ours in the table.", share=words.percent(-nearer, 1))),
         Check(name=say("Nearer than the usual mean"), passed=bool(usual > 0),
-              sentence=say("It was {share} nearer than the mean of the last three months.", share=words.percent(usual, 1))),
+              sentence=say("It was {share} nearer than the mean of the last three months.", share=words.percent(usual, 1)) if usual > 0
+              else say("The mean of the last three months was {share} nearer.", share=words.percent(-usual, 1))),
         Check(name=say("The range holds"), passed=bool(0.7 <= ours["covered"] <= 0.9),
               sentence=say("{share} of what happened lay inside the 80% range.", share=words.percent(ours["covered"]))),
         Check(name=say("Neither too high nor too low"), passed=bool(abs(ours["bias"]) <= 0.1),
@@ -578,7 +580,7 @@ def _order_actions(
                 what=who,
                 owner=say("Purchasing"),
                 due=day + dt.timedelta(days=2),
-                value=float(row["gain"]),
+                value=float(row["gain"]) if told.stock_known else None,
                 unit=currency,
             )
         )
@@ -599,7 +601,9 @@ def _order_caveats(told: Terms, need: float) -> tuple[Text, ...]:
             )
         )
     caveats.append(
-        say("One test of a few weeks is one draw; its error is about a tenth.")
+        say(
+            "A few past weeks are one draw: what is saved in one window varies as the give-or-take says."
+        )
     )
     return tuple(caveats)
 
