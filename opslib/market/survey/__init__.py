@@ -11,6 +11,4 @@ from opslib.market.survey import (
     weights,
 )
 
-__all__ = [
-    "coding", "design", "drivers", "intake", "replicates", "scores", "tables", "weights",
-]  # fmt: skip
+__all__ = ["coding", "design", "drivers", "intake", "replicates", "scores", "tables", "weights"]

@@ -54,13 +54,7 @@ def promoter_score(answers: npt.ArrayLike, weights: npt.ArrayLike | None = None,
     down = float(w[y <= DETRACTOR].sum() / w.sum())
     centre, error = _adjusted(up, down, size)
     reach = _quantile(confidence) * error
-    return Estimate(
-        value=100 * (up - down),
-        error=100 * error,
-        low=max(-100.0, 100 * (centre - reach)),
-        high=min(100.0, 100 * (centre + reach)),
-        confidence=confidence,
-    )
+    return Estimate(value=100 * (up - down), error=100 * error, low=max(-100.0, 100 * (centre - reach)), high=min(100.0, 100 * (centre + reach)), confidence=confidence)
 
 
 def change(before: Estimate, after: Estimate, *, shared: float = 0.0) -> tuple[Estimate, float]:
