@@ -139,10 +139,7 @@ def weigh_up(revenue: pd.DataFrame, cost: pd.DataFrame, spend: pd.Series, *, sta
     """
     profit = revenue - cost - spend
     more, top = profit.sub(profit[stay], axis=0), profit.to_numpy().argmax(axis=1)
-    rows = [
-        (o, *_range(revenue[o]), *_range(profit[o]), *_range(more[o]), float((more[o] < 0).mean()), float(profit[o].quantile(0.1)), float((top == k).mean()))
-        for k, o in enumerate(profit.columns)
-    ]
+    rows = [(o, *_range(revenue[o]), *_range(profit[o]), *_range(more[o]), float((more[o] < 0).mean()), float(profit[o].quantile(0.1)), float((top == k).mean())) for k, o in enumerate(profit.columns)]
     names = [f"{n}{e}" for n in ("revenue", "profit", "more") for e in ("", "_low", "_high")]
     return pd.DataFrame(rows, columns=["option", *names, "worse", "bad", "best"]).sort_values("profit", ascending=False, ignore_index=True)
 

@@ -130,8 +130,7 @@ def market_trend(sales: pd.DataFrame, rivals: pd.DataFrame, *, ours: str, ahead:
     total = shares.groupby("month")[["amount", "size"]].sum()
     size, season, growth = _size(total["size"], ahead)
     return Trend(
-        shares=shares, changes=_changes(sales, whole), size=size, season=season, growth=growth, now=_now(total["amount"] / total["size"]), steps=_why(shares),
-        price=_price(sales, rivals, ours),
+        shares=shares, changes=_changes(sales, whole), size=size, season=season, growth=growth, now=_now(total["amount"] / total["size"]), steps=_why(shares), price=_price(sales, rivals, ours),
     )
 
 
@@ -219,9 +218,7 @@ def _size(size: pd.Series, ahead: int) -> tuple[pd.DataFrame, pd.DataFrame, Esti
     swing = (1 + rho) / (1 - rho)
     reach = stats.t.ppf(0.975, free) * np.sqrt(var * (1 + swing * np.einsum("ij,jk,ik->i", x, bread, x)))
     fitted = x @ beta
-    frame = pd.DataFrame(
-        {"month": months, "amount": np.r_[size.to_numpy(float), np.full(ahead, np.nan)], "fitted": np.exp(fitted), "low": np.exp(fitted - reach), "high": np.exp(fitted + reach)}
-    )
+    frame = pd.DataFrame({"month": months, "amount": np.r_[size.to_numpy(float), np.full(ahead, np.nan)], "fitted": np.exp(fitted), "low": np.exp(fitted - reach), "high": np.exp(fitted + reach)})
     level = beta[1:] - beta[1:].mean()
     wide = stats.t.ppf(0.975, free) * np.sqrt(var * swing * np.diag(bread)[1:])
     seen = np.flatnonzero(hot[:n].any(axis=0)) + 1

@@ -95,8 +95,7 @@ def encode(shown: pd.DataFrame, *, words: dict[str, str], numbers: tuple[str, ..
     levels = {a: _levels(rows[a], first, a) for a, first in words.items()}
     columns = [(f"{a}: {level}", (rows[a] == level).to_numpy(float)) for a, known in levels.items() for level in known[1:]] + [(a, rows[a].to_numpy(float)) for a in numbers]
     return Tasks(
-        x=np.column_stack([c for _, c in columns]), names=tuple(n for n, _ in columns), task=choice, person=who, people=tuple(str(p) for p in people), taken=np.flatnonzero(hit),
-        levels=levels,
+        x=np.column_stack([c for _, c in columns]), names=tuple(n for n, _ in columns), task=choice, person=who, people=tuple(str(p) for p in people), taken=np.flatnonzero(hit), levels=levels,
     )
 
 

@@ -7,6 +7,7 @@ Long because the page, the survey and the sales side share their results.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -276,8 +277,6 @@ def gain(found: Demand, before: float, after: float, *, cost_after: float | None
         >>> list(inspect.signature(gain).parameters)
         ['found', 'before', 'after', 'cost_after']
     """
-    from scipy import stats
-
     grid = found.curve["price"].to_numpy()
     cost = found.cost if cost_after is None else cost_after
 
@@ -285,7 +284,7 @@ def gain(found: Demand, before: float, after: float, *, cost_after: float | None
         return float((after - cost) * np.interp(after, grid, buyers) - (before - found.cost) * np.interp(before, grid, buyers))
 
     value = more(found.curve["buyers"].to_numpy())
-    reach = stats.norm.ppf((1 + found.confidence) / 2) * np.std([more(row) for row in found.buyers])
+    reach = NormalDist().inv_cdf((1 + found.confidence) / 2) * np.std([more(row) for row in found.buyers])
     return value, float(value - reach), float(value + reach)
 
 
@@ -381,10 +380,8 @@ def _peak(grid: npt.NDArray[np.float64], profit: npt.NDArray[np.float64]) -> flo
 
 
 def _within(value: npt.NDArray[np.float64], again: npt.NDArray[np.float64], sets: Replicates, confidence: float) -> dict[str, npt.NDArray[np.float64]]:
-    from scipy import stats
-
     error = replicates.errors(sets, again)
-    reach = stats.norm.ppf((1 + confidence) / 2) * error
+    reach = NormalDist().inv_cdf((1 + confidence) / 2) * error
     return {"value": value, "error": error, "low": value - reach, "high": value + reach}
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -125,8 +126,6 @@ def _read(texts: pd.Series, hand: pd.Series, there: pd.Series, known: pd.Series)
 
 
 def _shares(codes: pd.Series, hand: pd.Series, there: pd.Series, known: pd.Series, sets: Replicates, confidence: float) -> pd.DataFrame:
-    from scipy import stats
-
     names = sorted(hand[known].unique())
     checks.at_least(len(names), 2, "codes", "Code more texts by hand.")
     read = (codes.to_numpy()[:, None] == np.array(names, object)).astype(float)
@@ -137,7 +136,7 @@ def _shares(codes: pd.Series, hand: pd.Series, there: pd.Series, known: pd.Serie
         return (w * all_) @ read / (w @ all_) + (w * some) @ gap / (w @ some)
 
     value, again = replicates.spread(sets, measure)
-    reach = stats.norm.ppf((1 + confidence) / 2) * replicates.errors(sets, again)
+    reach = NormalDist().inv_cdf((1 + confidence) / 2) * replicates.errors(sets, again)
     w = sets.sample.weights
     return pd.DataFrame({"code": names, "share": value, "low": (value - reach).clip(0), "high": value + reach, "counted": (w * all_) @ read / (w @ all_)}).sort_values(
         "share", ascending=False, ignore_index=True

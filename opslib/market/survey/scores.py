@@ -3,6 +3,7 @@
 # fmt: off
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -133,7 +134,5 @@ def _adjusted(up: float, down: float, size: float) -> tuple[float, float]:
 
 
 def _quantile(confidence: float) -> float:
-    from scipy import stats
-
     checks.between(confidence, "confidence", low=0, high=1, open_low=True, open_high=True)
-    return float(stats.norm.ppf((1 + confidence) / 2))
+    return NormalDist().inv_cdf((1 + confidence) / 2)
