@@ -1,10 +1,7 @@
 """This package owns what to order, and when: demand, forecasts, orders, health."""
 
 from opslib.inventory import answer, charts, controls
-from opslib.inventory.demand import Panel, clean_demand
-from opslib.inventory.health import Health, abc, stock_health, supplier_card
-from opslib.inventory.orders import Decision, Terms, Tuned, decide, plan, terms, tune
-from opslib.inventory.rolling import (
+from opslib.inventory.ahead.rolling import (
     Backtest,
     Forecast,
     backtest,
@@ -13,7 +10,17 @@ from opslib.inventory.rolling import (
     quantile_loss,
     total_error,
 )
-from opslib.inventory.simulate import Outcome, order_for_quantile, shortfall, simulate
+from opslib.inventory.demand import Panel, clean_demand
+from opslib.inventory.health import Health, abc, stock_health, supplier_card
+from opslib.inventory.ordering.edits import apply_edits, price_edits
+from opslib.inventory.ordering.orders import Decision, Terms, decide, plan, terms
+from opslib.inventory.ordering.simulate import (
+    Outcome,
+    order_for_quantile,
+    shortfall,
+    simulate,
+)
+from opslib.inventory.ordering.tuning import Tuned, Worth, tune, worth
 
 __all__ = [
     "Backtest",
@@ -24,8 +31,10 @@ __all__ = [
     "Panel",
     "Terms",
     "Tuned",
+    "Worth",
     "abc",
     "answer",
+    "apply_edits",
     "backtest",
     "charts",
     "clean_demand",
@@ -35,6 +44,7 @@ __all__ = [
     "foretell",
     "order_for_quantile",
     "plan",
+    "price_edits",
     "quantile_loss",
     "shortfall",
     "simulate",
@@ -43,4 +53,5 @@ __all__ = [
     "terms",
     "total_error",
     "tune",
+    "worth",
 ]

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from opslib.inventory import rolling as tests
+from opslib.inventory.ahead import rolling as tests
 from opslib.show import forms
 from opslib.words import catalogue
 
 if TYPE_CHECKING:
+    from opslib.inventory.ahead.rolling import Backtest, Forecast
     from opslib.inventory.demand import Panel
     from opslib.inventory.health import Health
-    from opslib.inventory.orders import Tuned
-    from opslib.inventory.rolling import Backtest, Forecast
+    from opslib.inventory.ordering.orders import Tuned
 
 say = catalogue(__package__ or "opslib.inventory")
 

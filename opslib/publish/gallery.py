@@ -75,10 +75,16 @@ def _page(
         snapshot=stamp["snapshot"] or "-",
     )
     other = report.OTHER[language]
+    checked = (
+        "quality.html" if language == profile.language else f"quality.{language}.html"
+    )
+    checked = places.reports(company) / checked
     return report.environment().get_template("gallery.html.j2").render(
         language=language, title=say("What the data says").in_language(language),
         css=theme.css(), page_css=report.template_file("page.css"), js=report.template_file("page.js"),
         where=where.in_language(language), foot=foot.in_language(language),
+        quality=_quality(stamp).in_language(language),
+        quality_page=checked.relative_to(home).as_posix() if checked.is_file() else "",
         twin="index.html" if other == profile.language else f"index.{other}.html",
         companies=_others(company), tiles=tiles,
         plan={
@@ -90,9 +96,21 @@ def _page(
         say={
             "other": "中文" if language == "en" else "English",
             "plan": say("Are we on plan?").in_language(language),
-            "all_rooms": say("All rooms").in_language(language),
+            "all_rooms": say("All topics").in_language(language),
             "all_readers": say("All departments").in_language(language),
         },
+    )  # fmt: skip
+
+
+def _quality(stamp: dict[str, Any]) -> Text:
+    """Say how much of what was delivered the answers rest on."""
+    rows, waiting = stamp.get("delivered", 0), stamp.get("quarantined", 0)
+    if not rows:
+        return Text("")
+    return say(
+        "Data: {rows} rows delivered, {share} taken or set aside by rule, {waiting} in quarantine",
+        rows=words.number(rows), share=words.percent(1 - waiting / rows, 1),
+        waiting=words.number(waiting),
     )  # fmt: skip
 
 
@@ -110,7 +128,7 @@ def reader_name(reader: str) -> Text:
         "purchasing": say("Purchasing"), "warehouse": say("Warehouse"), "finance": say("Finance"),
         "marketing": say("Marketing"), "service": say("Service"), "management": say("Management"),
         "strategy": say("Strategy"), "product": say("Product"), "pricing": say("Pricing"),
-        "departments": say("Department heads"),
+        "departments": say("Department heads"), "customers": say("Customer care"),
     }  # fmt: skip
     return known.get(reader, Text(reader))
 

@@ -361,8 +361,7 @@ def _run_all(
             _wait(futures)
         except KeyboardInterrupt:
             stop.set()
-            _stop_all(board)
-            _wait(futures)
+            _wait(futures, meanwhile=lambda: _stop_all(board))
     return [f.result() for f in futures]
 
 
@@ -371,14 +370,15 @@ def _tell(line: str) -> None:
     sys.stderr.flush()
 
 
-def _wait(futures: list[Future]) -> None:
+def _wait(futures: list[Future], meanwhile: Callable[[], Any] = bool) -> None:
     left = set(futures)
     while left:
+        meanwhile()
         _, left = wait(left, timeout=0.5, return_when=FIRST_COMPLETED)
 
 
 def _stop_all(board: _Board) -> None:
-    """End the kernels of this batch, which end their runs."""
+    """End the kernels of this batch, which end their runs; one may still start."""
     with board.lock:
         for watch in board.running.values():
             watch["stopped"] = True
@@ -427,6 +427,8 @@ def _run_one(
             "cell": watch.get("cell", ""),
             "message": f"{type(error).__name__}: {error}",
         }
+    if watch.get("stopped"):
+        told = {**told, "exit": "stopped"}
     result = {
         **opening,
         **told,

@@ -160,8 +160,14 @@ def _stamp(connection: duckdb.DuckDBPyConnection) -> dict[str, object]:
             "last_day": str(last)[:10] if last else "",
             "content": _hash([*contents, str(rows), str(forgotten[0])]),
         }
+    delivered, waiting = connection.execute(
+        "SELECT (SELECT coalesce(sum(row_count), 0)::BIGINT FROM _deliveries), "
+        "count(*) FROM _set_aside WHERE kind = 'quarantine' AND until IS NULL"
+    ).fetchone() or (0, 0)
     return {
         "snapshot": _hash([c for c, _ in loaded]),
+        "delivered": delivered,
+        "quarantined": waiting,
         "built": dt.datetime.now().isoformat(timespec="seconds"),
         "tables": told,
     }

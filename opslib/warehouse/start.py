@@ -31,6 +31,12 @@ _MONTH = re.compile(
 )
 _SIGNS = {"£": "GBP", "€": "EUR", "￥": "CNY", "¥": "CNY", "元": "CNY", "$": "USD"}
 _CLOSE = 0.84
+_SHORT = {
+    "amt": "amount", "cust": "customer", "dt": "date", "prod": "product",
+    "qty": "quantity", "txn": "transaction", "val": "value", "desc": "description",
+    "inv": "invoice", "whse": "warehouse", "acct": "account",
+}  # fmt: skip
+_FILLERS = {"id", "code", "no", "nr", "number", "num", "the", "of", "key", "ref"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +98,10 @@ def start(file: Path, *, company: str | None = None, ask: Ask | None = None) -> 
             headings = sources.columns(connection)
         sample = _sample(connection)
         decimal = "," if _comma(sample) else "."
+        month_first = _month_first(sample)
+        if month_first:
+            turned = ", ".join(f'{_turned(h)} AS "{h}"' for h in headings)
+            sources.restage(connection, f"SELECT {turned} FROM stage.raw")
         table, columns = _recognise(connection, headings, file.name, ask, decimal)
     forms: dict[str, Any] = dict(columns)
     if table == "sales_lines" and "amount" not in columns:
@@ -100,6 +110,9 @@ def start(file: Path, *, company: str | None = None, ask: Ask | None = None) -> 
         forms["amount"] = {"sql": f"CAST(round({both[0]} * {both[1]}, 2) AS VARCHAR)"}
         if decimal == ",":
             forms["amount"]["sql"] = f"replace({forms['amount']['sql']}, '.', ',')"
+    for column in tables.table(table).columns.values():
+        if month_first and column.name in columns and column.type in ("day", "moment"):
+            forms[column.name] = {"sql": _turned(columns[column.name])}
     _write(name, file, table, forms, unpivot, headings, sample)
     done = intake.load(name)
     unused = tuple(h for h in headings if h not in columns.values() and h != "_sheet")
@@ -185,10 +198,27 @@ def _likeness(column: tables.Column, heading: str) -> float:
     if any("一" <= c <= "鿿" for c in plain):
         inside = [k for k in [*known, *also] if len(k) > 1 and (k in plain)]
         return 0.88 if inside else 0.0
-    return (
-        max(difflib.SequenceMatcher(None, plain, k).ratio() for k in [*known, *also])
-        * 0.95
+    close = max(
+        difflib.SequenceMatcher(None, plain, k).ratio() for k in [*known, *also]
     )
+    told = [column.name, column.label.en, *column.also]
+    return max(0.95 * close, max(_by_words(heading, k) for k in told))
+
+
+def _by_words(heading: str, known: str) -> float:
+    """Return how well a heading's words hold a known name: `Qty Sold` holds `qty`."""
+    words, wanted = _words(heading), _words(known)
+    if not wanted or not {*wanted} <= {*words}:
+        return 0.0
+    head = 0.03 if words[-1] == wanted[-1] else 0.0
+    return _CLOSE + head + 0.06 * len({*wanted}) / len({*words})
+
+
+def _words(text: str) -> list[str]:
+    bare = re.sub(r"[（(\[].*?[）)\]]", "", str(text))
+    found = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", bare)
+    plain = [_SHORT.get(w.lower(), w.lower()) for w in found]
+    return [w for w in plain if w not in _FILLERS] or plain
 
 
 def _holds(connection: Any, heading: str, column: tables.Column, decimal: str) -> bool:
@@ -287,6 +317,18 @@ def _comma(sample: str) -> bool:
     """Say whether numbers are written with a decimal comma: 1.234,50."""
     commas = re.findall(r"(?m)^-?[\d.]*\d,\d{1,2}(?:\s?€)?$", sample)
     return len(commas) > len(re.findall(r"(?m)^-?[\d,]*\d\.\d{1,2}$", sample))
+
+
+def _month_first(sample: str) -> bool:
+    """Say whether days are written month first, as 12/31/2025: no other way reads."""
+    days = re.findall(r"(?m)^(\d{1,2})/(\d{1,2})/\d{4}", sample)
+    return any(int(b) > 12 for _, b in days) and all(int(a) <= 12 for a, _ in days)
+
+
+def _turned(heading: str) -> str:
+    """Return SQL for a column with its days turned from month first to ISO."""
+    form = r"'^(\d{1,2})/(\d{1,2})/(\d{4})', '\3-\1-\2'"
+    return f'regexp_replace(CAST("{heading}" AS VARCHAR), {form})'
 
 
 def _plain(text: str) -> str:

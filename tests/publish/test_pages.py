@@ -159,6 +159,8 @@ def test_pages_of_a_real_run_keep_every_promise(demo_home):
         assert mail.stat().st_size < 1_000_000
         assert "<svg" in mail.read_text("utf-8")
     assert "数据告诉我们什么" in (index.parent / "index.zh.html").read_text("utf-8")
+    assert "rows delivered" in index.read_text("utf-8")
+    assert "共交付" in (index.parent / "index.zh.html").read_text("utf-8")
     assert "Are we on plan" in index.read_text(
         "utf-8"
     ) or "plan: sales" in index.read_text("utf-8")

@@ -171,17 +171,26 @@ def test_predictions_are_kept_and_read_back_with_the_day_they_were_made(demo_hom
     assert ledger.frame("demo", "n", before=dt.date(2026, 6, 20)).empty
 
 
-def test_a_full_disk_is_a_record_not_a_crash(demo_home, monkeypatch):
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_full_disk_is_a_record_not_a_crash(demo_home, monkeypatch, when):
     _list(_notebook("good", SHOW))
+    begin = manifest.begin
 
-    def full(*_):
-        raise OSError(28, "No space left on device")
+    def full(*given):
+        if when == "before":
+            raise OSError(28, "No space left on device")
+        working = begin(*given)
+        (working / "notebook.ipynb").symlink_to("/dev/full")
+        return working
 
     monkeypatch.setattr(manifest, "begin", full)
     batch, by = _run()
     assert by["good"]["exit"] == "cell error"
     assert "No space left" in by["good"]["message"]
     assert batch.exit_code == 1
+    monkeypatch.setattr(manifest, "begin", begin)
+    _, by = _run()
+    assert by["good"]["exit"] == "ok"
 
 
 def test_a_missing_warehouse_is_one_sentence(home):
@@ -191,7 +200,8 @@ def test_a_missing_warehouse_is_one_sentence(home):
         runs.run("demo")
 
 
-def test_a_stop_by_hand_ends_kernels_and_says_so(demo_home):
+@pytest.mark.parametrize("after", [0, 8])
+def test_a_stop_by_hand_ends_kernels_and_says_so(demo_home, after):
     _list(_notebook("endless", "import time\ntime.sleep(300)", SHOW))
     env = {**os.environ, "OPSLIB_HOME": str(demo_home)}
     work = subprocess.Popen(
@@ -203,7 +213,7 @@ def test_a_stop_by_hand_ends_kernels_and_says_so(demo_home):
         if list(running.glob("*.running")):
             break
         time.sleep(0.1)
-    time.sleep(8)
+    time.sleep(after)
     threading.Timer(0, lambda: work.send_signal(signal.SIGINT)).start()
     out, _ = work.communicate(timeout=60)
     assert work.returncode == 130, out

@@ -176,3 +176,48 @@ def test_the_quality_page_names_what_is_wrong_and_its_owner(home):
 
 def test_a_label_in_both_languages_reads_as_either():
     assert Text("a", "甲").in_language("zh") == "甲"
+
+
+def _till_export(path, day):
+    """A till's export: title, a sheet for each year, subtotals, words in headings."""
+    source = random.Random(5)
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for year in (2024, 2025):
+        sheet = book.create_sheet(f"FY{year}")
+        sheet.append([f"Bramble & Sons, till export {year}"])
+        sheet.append([])
+        sheet.append(
+            ["Ticket", "Txn Date", "SKU Code", "Description", "Outlet", "Qty Sold",
+             "Unit Price (£)", "Net Value (£)", "Client ID"]
+        )  # fmt: skip
+        for i in range(100):
+            n, kind = source.randint(1, 6), source.randint(1, 9)
+            sold = dt.date(year, 1, 1) + dt.timedelta(days=3 * i)
+            sheet.append(
+                [f"T{i // 2}", sold.strftime(day), f"BR-{kind}", f"Jam {kind}",
+                 "High Street", n, f"£{kind * 1.5:,.2f}", n * kind * 1.5, f"C{i % 30}"]
+            )  # fmt: skip
+        sheet.append(["Total", *[None] * 6, 900, None])
+        sheet.append([])
+    book.save(path)
+
+
+@pytest.mark.parametrize("day", ["%d/%m/%Y", "%m/%d/%Y"])
+def test_headings_of_several_words_and_days_either_way_round_are_read(home, day):
+    _till_export(home / "till.xlsx", day)
+    begun = start.start(home / "till.xlsx", company="bramble")
+    assert begun.table == "sales_lines"
+    assert begun.columns == {
+        "sale": "Ticket", "day": "Txn Date", "item": "SKU Code", "place": "Outlet",
+        "quantity": "Qty Sold", "price": "Unit Price (£)", "amount": "Net Value (£)",
+        "customer": "Client ID",
+    }  # fmt: skip
+    made = begun.intake.deliveries[0]
+    assert (made.rows, made.loaded) == (202, {"sales_lines": 200})
+    with open_store("bramble") as store:
+        days = store.read("sales_lines")["day"]
+    assert (days.min(), days.max()) == (
+        pd.Timestamp("2024-01-01"),
+        pd.Timestamp("2025-10-25"),
+    )

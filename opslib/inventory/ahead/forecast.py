@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks
-from opslib.inventory import boosting
+from opslib.inventory.ahead import boosting
 from opslib.inventory.demand import fill, known_mean
 
 Means = np.ndarray

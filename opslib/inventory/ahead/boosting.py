@@ -82,14 +82,12 @@ def learn(
     )
     groups = np.zeros((rows, 0), int) if groups is None else np.asarray(groups, int)
     known = np.zeros((0, rows, len(season))) if known is None else known
+    bare = Learnt(models=(), season=season, groups=groups, known=known, ahead=ahead)
     first = min(56, max(13, weeks // 2))
     origins = np.arange(weeks - ahead, first, -1)
     if len(origins) < 8:
-        return Learnt(
-            model=None, season=season, groups=groups, known=known, ahead=ahead
-        )
+        return bare
     step = max(1, int(np.ceil(rows * ahead * len(origins) / ROWS_MOST)))
-    bare = Learnt(models=(), season=season, groups=groups, known=known, ahead=ahead)
     parts: list[list[np.ndarray]] = [[], [], []]
     filled = fill(units)
     sums = _summed(filled, groups)
@@ -158,12 +156,15 @@ def _borders(column: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def _binned(x: np.ndarray, edges: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Return the number of the bin each value falls in, missing kept as missing."""
+    """Return the number of the bin each value falls in, missing kept as missing.
+
+    A column that was never known, such as a year ago in a short history, tells nothing.
+    """
     bins = np.empty(x.shape, np.float32)
     for place, border in enumerate(edges):
         column = x[:, place]
         bins[:, place] = np.searchsorted(border, column)
-        bins[np.isnan(column), place] = np.nan
+        bins[np.isnan(column), place] = np.nan if border.size else 0.0
     return bins
 
 
