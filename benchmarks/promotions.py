@@ -51,14 +51,17 @@ def ours(data, channels):
 
 
 def pymc(data, channels):
-    """Return the same of PyMC-Marketing, with its defaults and Hill saturation."""
-    from pymc_marketing.mmm import GeometricAdstock, HillSaturation
+    """Return the same of PyMC-Marketing with its own defaults.
+
+    Its Hill form ends with a gradient that is no number where a week has no spend.
+    """
+    from pymc_marketing.mmm import GeometricAdstock, LogisticSaturation
     from pymc_marketing.mmm.multidimensional import MMM
 
     model = MMM(
         date_column="date", target_column="y", channel_columns=channels,
         control_columns=CONTROLS, adstock=GeometricAdstock(l_max=8),
-        saturation=HillSaturation(), yearly_seasonality=2,
+        saturation=LogisticSaturation(), yearly_seasonality=2,
     )  # fmt: skip
 
     def fit():
