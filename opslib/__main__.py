@@ -113,10 +113,13 @@ def run(
     as_of: Annotated[str, typer.Option(help="Last day of data to use.")] = "",
     due: Annotated[bool, typer.Option("--due", help="Only what is due.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run even if kept.")] = False,
+    cluster: Annotated[str, typer.Option(help="Dask scheduler that helps.")] = "",
 ) -> None:
     """Run notebooks and publish. Example: opslib run inventory --grid region=N,S."""
     from opslib import runs
 
+    if cluster:
+        os.environ["OPSLIB_CLUSTER"] = cluster
     if demo:
         _demo_if_needed(company)
     _speak(company)

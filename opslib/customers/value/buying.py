@@ -255,7 +255,8 @@ def _search(
 def _is_degenerate(kind: str, params: dict[str, float], age: np.ndarray) -> bool:
     """Say whether leaving has vanished or cannot be told from slow buying."""
     if kind == "paretonbd":
-        return bool(params["beta"] > 50 * age.max() or params["s"] > 50)
+        stay = -params["s"] * np.log1p(age.max() / params["beta"])
+        return bool(np.exp(stay) > 0.98)
     return bool(params["a"] < 0.01 or params["a"] > 1e4 or params["b"] > 1e4)
 
 
@@ -298,22 +299,30 @@ def _beta_parts(
 def _pareto_parts(
     r: float, alpha: np.ndarray, s: float, beta: float, told: tuple[np.ndarray, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return logs of the likelihood's two parts: still active, and gone."""
+    """Return logs of the likelihood's two parts: still active, and gone.
+
+    The second is an integral over the time of leaving, from the last purchase to
+    where it has fallen by thirteen digits; on a log scale 32 nodes are exact.
+    """
     x, recency, age = told
-    alpha = np.broadcast_to(alpha, x.shape)
     top = special.gammaln(r + x) - special.gammaln(r) + r * np.log(alpha)
     top = top + s * np.log(beta)
     alive = top - (r + x) * np.log(alpha + age) - s * np.log(beta + age)
-    most, least = np.maximum(alpha, beta), np.minimum(alpha, beta)
-    power = r + s + x
-    second = np.where(alpha >= beta, s + 1, r + x)
-    near = special.hyp2f1(power, second, power + 1, (most - least) / (most + recency))
-    far = special.hyp2f1(power, second, power + 1, (most - least) / (most + age))
-    shrink = np.exp(power * np.log((most + recency) / (most + age)))
-    with np.errstate(invalid="ignore"):
-        inside = np.maximum(near - far * shrink, 1e-300)
-    gone = top + np.log(s / power) - power * np.log(most + recency) + np.log(inside)
-    return alive, gone
+    least = np.minimum(alpha, beta)
+
+    def height(time: np.ndarray) -> np.ndarray:
+        fall = (r + x) * np.log(alpha + time) + (s + 1) * np.log(beta + time)
+        return np.log(least + time) - fall
+
+    far = (alpha + recency) * np.exp(np.minimum(30 / (r + x), 50)) - alpha
+    far = np.minimum(far, (beta + recency) * np.exp(30 / (s + 1)) - beta)
+    start, first = np.log(least + recency), height(recency)
+    wide = np.log(least + np.minimum(far, age)) - start
+    area = np.zeros(len(x))
+    for node, weight in zip(*np.polynomial.legendre.leggauss(32), strict=True):
+        time = np.exp(start + wide * (node + 1) / 2) - least
+        area += weight / 2 * np.exp(height(time) - first)
+    return alive, top + np.log(s) + first + np.log(np.maximum(wide * area, 1e-300))
 
 
 def _over(power: float, left: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """This module owns rated product cards and best-worst questions."""
 
+# fmt: off
 from __future__ import annotations
 
 import itertools
@@ -10,9 +11,12 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks
+from opslib.market.survey import replicates
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from opslib.market.survey.replicates import Replicates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +37,7 @@ class Ratings:
     importances: dict[str, float]
 
 
-def rated(
-    cards: pd.DataFrame, ratings: npt.ArrayLike, weights: npt.ArrayLike | None = None
-) -> Ratings:
+def rated(cards: pd.DataFrame, ratings: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> Ratings:
     """Return each person's part-worths from ratings of the same cards.
 
     Least squares for each person with effects that add up to 0 in an attribute.
@@ -60,10 +62,7 @@ def rated(
     known = {a: sorted(cards[a].unique()) for a in cards.columns}
     x = _effects(cards, known)
     if y.shape[1] != len(cards) or np.linalg.matrix_rank(x) < x.shape[1]:
-        msg = (
-            f"{len(cards)} cards and {y.shape[1]} ratings a person cannot tell "
-            f"{x.shape[1]} part-worths apart; show more and different cards."
-        )
+        msg = f"{len(cards)} cards and {y.shape[1]} ratings a person cannot tell {x.shape[1]} part-worths apart; show more and different cards."
         raise ValueError(msg)
     beta = np.linalg.lstsq(x, y.T, rcond=None)[0].T
     own, at = [beta[:, :1]], 1
@@ -100,9 +99,7 @@ def card_utilities(found: Ratings, cards: pd.DataFrame) -> npt.NDArray[np.float6
     return found.own[:, :1] + found.own[:, 1:] @ row.T
 
 
-def share_rules(
-    utilities: npt.NDArray[np.float64], weights: npt.ArrayLike | None = None
-) -> pd.DataFrame:
+def share_rules(utilities: npt.NDArray[np.float64], weights: npt.ArrayLike | None = None) -> pd.DataFrame:
     """Return the products' shares by first choice, logit and in proportion.
 
     Nobody is dropped: for shares in proportion a person's utilities are lifted so
@@ -121,18 +118,12 @@ def share_rules(
     grown = np.exp(utilities - utilities.max(axis=1, keepdims=True))
     lifted = utilities - np.minimum(utilities.min(axis=1, keepdims=True), 0)
     rules = {"first": best.astype(float), "logit": grown, "proportion": lifted}
-    return pd.DataFrame(
-        {
-            n: w @ (v / np.maximum(v.sum(axis=1, keepdims=True), 1e-12))
-            for n, v in rules.items()
-        }
-    )
+    return pd.DataFrame({n: w @ (v / np.maximum(v.sum(axis=1, keepdims=True), 1e-12)) for n, v in rules.items()})
 
 
 def best_worst(
-    answers: pd.DataFrame, *, person: str = "respondent", item: str = "item",
-    value: str = "value", weights: dict[str, float] | None = None,
-) -> pd.DataFrame:  # fmt: skip
+    answers: pd.DataFrame, *, person: str = "respondent", item: str = "item", value: str = "value", weights: dict[str, float] | None = None
+) -> pd.DataFrame:
     """Return how much each item is preferred, from best and worst picks.
 
     The closed form of the logit: ln((1 + d) / (1 - d)) with d the best less the
@@ -162,42 +153,25 @@ def best_worst(
     checks.columns(answers, (person, item, value), "answers")
     strange = ~answers[value].isin([-1, 0, 1])
     if strange.any():
-        msg = (
-            f"{value} holds {answers.loc[strange, value].iloc[0]!r}; "
-            "write 1 for best, -1 for worst, 0 for the rest."
-        )
+        msg = f"{value} holds {answers.loc[strange, value].iloc[0]!r}; write 1 for best, -1 for worst, 0 for the rest."
         raise ValueError(msg)
     w = 1.0 if weights is None else answers[person].map(weights).to_numpy(float)
     pick = answers[value].to_numpy(float)
-    sums = (
-        pd.DataFrame(
-            {"item": answers[item], "shown": w, "net": pick * w, "any": pick**2 * w}
-        )
-        .groupby("item")
-        .sum()
-    )
+    sums = pd.DataFrame({"item": answers[item], "shown": w, "net": pick * w, "any": pick**2 * w}).groupby("item").sum()
     d = (sums["net"] / sums["shown"]).to_numpy()
     if (np.abs(d) >= 1).any():
-        msg = (
-            f"{sums.index[np.abs(d) >= 1][0]!r} was picked every time it was shown; "
-            "ask more people."
-        )
+        msg = f"{sums.index[np.abs(d) >= 1][0]!r} was picked every time it was shown; ask more people."
         raise ValueError(msg)
     score = np.log((1 + d) / (1 - d))
-    error = (
-        2 / (1 - d**2) * np.sqrt(((sums["any"] / sums["shown"]) - d**2) / sums["shown"])
-    )
+    error = 2 / (1 - d**2) * np.sqrt(((sums["any"] / sums["shown"]) - d**2) / sums["shown"])
     grown = np.exp(score)
     table = pd.DataFrame(
-        {"item": sums.index, "score": score, "error": error.to_numpy(),
-         "share": grown / grown.sum(), "shown": sums["shown"].to_numpy()}
-    )  # fmt: skip
+        {"item": sums.index, "score": score, "error": error.to_numpy(), "share": grown / grown.sum(), "shown": sums["shown"].to_numpy()}
+    )
     return table.sort_values("score", ascending=False, ignore_index=True)
 
 
-def reach(
-    liked: pd.DataFrame, *, size: int, weights: npt.ArrayLike | None = None
-) -> tuple[tuple[str, ...], float]:
+def reach(liked: pd.DataFrame, *, size: int, weights: npt.ArrayLike | None = None) -> tuple[tuple[str, ...], float]:
     """Return the set of items that reaches most people, and the share it reaches.
 
     Args:
@@ -217,20 +191,38 @@ def reach(
     w = np.ones(len(liked)) if weights is None else np.asarray(weights, float)
     names = [str(c) for c in liked.columns]
     if comb(len(names), size) <= 200_000:
-        best = max(
-            itertools.combinations(range(len(names)), size),
-            key=lambda s: float(w @ likes[:, s].any(axis=1)),
-        )
+        best = max(itertools.combinations(range(len(names)), size), key=lambda s: float(w @ likes[:, s].any(axis=1)))
     else:
         best = ()
         for _ in range(size):
             left = [k for k in range(len(names)) if k not in best]
-            best = (
-                *best,
-                max(left, key=lambda k: float(w @ likes[:, [*best, k]].any(axis=1))),
-            )
+            best = (*best, max(left, key=lambda k: float(w @ likes[:, [*best, k]].any(axis=1))))
     share = float(w @ likes[:, best].any(axis=1) / w.sum())
     return tuple(names[k] for k in best), share
+
+
+def best_reach(liked: pd.DataFrame, sets: Replicates, *, most: int = 4) -> pd.DataFrame:
+    """Return, for each number of items, the set that reaches most people, with range.
+
+    The set is chosen on the same people, so its reach is a little flattered.
+
+    Returns:
+        One row a number of items: size, items, share, low, high (95 %).
+
+    Example:
+        >>> from opslib.market.survey import design
+        >>> liked = pd.DataFrame({"a": [1, 1, 0] * 20, "b": [0, 0, 1] * 20})
+        >>> sets = replicates.bootstrap(design.draw(liked), draws=10)
+        >>> best_reach(liked, sets)["share"].round(3).tolist()
+        [0.667, 1.0]
+    """
+    rows = []
+    for size in range(1, min(most, liked.shape[1]) + 1):
+        items, _ = reach(liked, size=size, weights=sets.sample.weights)
+        hit = liked[list(items)].to_numpy(bool).any(axis=1)
+        found = replicates.estimate(sets, lambda w, hit=hit: w @ hit / w.sum())
+        rows.append((size, items, found.value, found.low, min(1.0, found.high)))
+    return pd.DataFrame(rows, columns=["size", "items", "share", "low", "high"])
 
 
 def _effects(cards: pd.DataFrame, known: dict[str, list]) -> npt.NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """This module owns weights: tuned to known totals, capped, and their cost in size."""
 
+# fmt: off
 from __future__ import annotations
 
 from dataclasses import replace
@@ -10,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks
-from opslib.market import design
-from opslib.market.design import Sample
+from opslib.market.survey import design
+from opslib.market.survey.design import Sample
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -21,10 +22,7 @@ CLOSE = 1e-10
 CAP_GAP = 0.005
 
 
-def rake(
-    sample: Sample, people: pd.DataFrame, margins: dict[str, dict[str, float]], *,
-    cap: float = 0.0,
-) -> Sample:  # fmt: skip
+def rake(sample: Sample, people: pd.DataFrame, margins: dict[str, dict[str, float]], *, cap: float = 0.0) -> Sample:
     """Tune weights until each margin has its known size.
 
     Assumes the margins are counts of the same population; where their sums differ
@@ -59,24 +57,17 @@ def rake(
         codes.append(code)
         goals.append((known * first / known.sum()).to_numpy())
     tune = partial(_rake, codes=codes, goals=goals, cap=cap)
-    known_columns = np.hstack(
-        [_dummies(c, len(g)) for c, g in zip(codes, goals, strict=True)]
-    )
+    known_columns = np.hstack([_dummies(c, len(g)) for c, g in zip(codes, goals, strict=True)])
     w = tune(sample.base)
     for column, code, goal in zip(margins, codes, goals, strict=True):
         gap = np.abs(np.bincount(code, w, len(goal)) / goal.clip(1e-9) - 1).max()
         if gap > CAP_GAP:
-            msg = (
-                f"with cap={cap:g} the margin {column} is missed by {gap:.1%}; "
-                "raise the cap or join small groups."
-            )
+            msg = f"with cap={cap:g} the margin {column} is missed by {gap:.1%}; raise the cap or join small groups."
             raise ValueError(msg)
     return replace(sample, weights=w, tuned=w, known=known_columns, tune=tune)
 
 
-def post_stratify(
-    sample: Sample, people: pd.DataFrame, column: str, sizes: dict[str, float]
-) -> Sample:
+def post_stratify(sample: Sample, people: pd.DataFrame, column: str, sizes: dict[str, float]) -> Sample:
     """Tune weights so that each cell of one column has its known size.
 
     Example:
@@ -88,10 +79,7 @@ def post_stratify(
     return rake(sample, people, {column: sizes})
 
 
-def calibrate(
-    sample: Sample, columns: npt.ArrayLike, totals: npt.ArrayLike, *,
-    bounds: tuple[float, float] | None = None,
-) -> Sample:  # fmt: skip
+def calibrate(sample: Sample, columns: npt.ArrayLike, totals: npt.ArrayLike, *, bounds: tuple[float, float] | None = None) -> Sample:
     """Tune weights linearly so that known columns have their known totals.
 
     The generalised regression estimator; with bounds, the truncated linear method.
@@ -114,10 +102,7 @@ def calibrate(
     known = np.asarray(columns, float)
     goal = np.asarray(totals, float)
     if known.shape != (len(sample.base), len(goal)):
-        msg = (
-            f"columns are {known.shape}, totals {goal.shape}; needed are "
-            f"({len(sample.base)}, {len(goal)}). Give one column for each total."
-        )
+        msg = f"columns are {known.shape}, totals {goal.shape}; needed are ({len(sample.base)}, {len(goal)}). Give one column for each total."
         raise ValueError(msg)
     low, high = bounds or (-np.inf, np.inf)
     tune = partial(_linear, known=known, goal=goal, low=low, high=high)
@@ -174,9 +159,8 @@ def design_effect(sample: Sample, values: npt.ArrayLike) -> float:
 
 
 def _rake(
-    base: npt.NDArray[np.float64], *, codes: list[npt.NDArray[np.int64]],
-    goals: list[npt.NDArray[np.float64]], cap: float,
-) -> npt.NDArray[np.float64]:  # fmt: skip
+    base: npt.NDArray[np.float64], *, codes: list[npt.NDArray[np.int64]], goals: list[npt.NDArray[np.float64]], cap: float
+) -> npt.NDArray[np.float64]:
     w = base.astype(float)
     for _ in range(ROUNDS):
         before = w
@@ -192,9 +176,8 @@ def _rake(
 
 
 def _linear(
-    base: npt.NDArray[np.float64], *, known: npt.NDArray[np.float64],
-    goal: npt.NDArray[np.float64], low: float, high: float,
-) -> npt.NDArray[np.float64]:  # fmt: skip
+    base: npt.NDArray[np.float64], *, known: npt.NDArray[np.float64], goal: npt.NDArray[np.float64], low: float, high: float
+) -> npt.NDArray[np.float64]:
     factor, lam = np.ones(len(base)), np.zeros(len(goal))
     for _ in range(ROUNDS):
         gap = goal - (base * factor) @ known
@@ -204,16 +187,11 @@ def _linear(
         inner = (known[free] * base[free, None]).T @ known[free]
         lam = lam + np.linalg.pinv(inner) @ gap
         factor = np.clip(1 + known @ lam, low, high)
-    msg = (
-        f"totals {goal.tolist()} are out of reach with factors in [{low:g}, {high:g}]; "
-        "widen the bounds or drop a total."
-    )
+    msg = f"totals {goal.tolist()} are out of reach with factors in [{low:g}, {high:g}]; widen the bounds or drop a total."
     raise ValueError(msg)
 
 
-def _cut(
-    weights: npt.NDArray[np.float64], low: float, high: float
-) -> npt.NDArray[np.float64]:
+def _cut(weights: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArray[np.float64]:
     level = weights.mean()
     w = np.clip(weights, low * level, high * level)
     inside = (w > low * level) & (w < high * level)
@@ -225,22 +203,12 @@ def _dummies(codes: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.float64
     return (codes[:, None] == np.arange(count)).astype(float)
 
 
-def _same_groups(
-    column: str, answers: pd.Series, code: npt.NDArray[np.int64], known: pd.Series
-) -> None:
+def _same_groups(column: str, answers: pd.Series, code: npt.NDArray[np.int64], known: pd.Series) -> None:
     strange = answers[code < 0]
     if len(strange):
-        msg = (
-            f"{column} holds {strange.iloc[0]!r}, which has no known size; "
-            f"known are {list(known.index)}. Add its size or join it to another group."
-        )
+        msg = f"{column} holds {strange.iloc[0]!r}, which has no known size; known are {list(known.index)}. Add its size or join it to another group."
         raise ValueError(msg)
-    absent = [
-        g for k, g in enumerate(known.index) if known.iloc[k] > 0 and k not in set(code)
-    ]
+    absent = [g for k, g in enumerate(known.index) if known.iloc[k] > 0 and k not in set(code)]
     if absent:
-        msg = (
-            f"nobody answered {absent[0]!r} in {column}, which has a known size; "
-            "join it to another group."
-        )
+        msg = f"nobody answered {absent[0]!r} in {column}, which has a known size; join it to another group."
         raise ValueError(msg)

@@ -1,5 +1,6 @@
 """This module owns what drives an overall opinion: fair shares of what it explains."""
 
+# fmt: off
 from __future__ import annotations
 
 import itertools
@@ -10,20 +11,18 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks
-from opslib.market import replicates
-from opslib.market.design import CONFIDENCE
+from opslib.market.survey import replicates
+from opslib.market.survey.design import CONFIDENCE
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from opslib.market.replicates import Replicates
+    from opslib.market.survey.replicates import Replicates
 
 MOST = 14
 
 
-def shapley(
-    overall: npt.ArrayLike, parts: npt.ArrayLike, weights: npt.ArrayLike | None = None
-) -> npt.NDArray[np.float64]:
+def shapley(overall: npt.ArrayLike, parts: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:
     """Return each part's share of the explained variance, averaged over all orders.
 
     The shares add up to the share explained by all parts together (Lindeman,
@@ -61,9 +60,7 @@ def shapley(
     return fair
 
 
-def relative_weights(
-    overall: npt.ArrayLike, parts: npt.ArrayLike, weights: npt.ArrayLike | None = None
-) -> npt.NDArray[np.float64]:
+def relative_weights(overall: npt.ArrayLike, parts: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:
     """Return each part's share of the explained variance by Johnson's weights (2000).
 
     Quick for many parts; adds up to the share explained by all together.
@@ -80,10 +77,7 @@ def relative_weights(
     return root**2 @ beta**2
 
 
-def drivers(
-    overall: npt.ArrayLike, parts: pd.DataFrame, sets: Replicates, *,
-    confidence: float = CONFIDENCE,
-) -> pd.DataFrame:  # fmt: skip
+def drivers(overall: npt.ArrayLike, parts: pd.DataFrame, sets: Replicates, *, confidence: float = CONFIDENCE) -> pd.DataFrame:
     """Return what drives the overall opinion, with how each part is rated.
 
     People who left out an answer are left out; intervals come from replicate weights.
@@ -102,7 +96,7 @@ def drivers(
         ValueError: Fewer than 30 complete rows.
 
     Example:
-        >>> from opslib.market import design
+        >>> from opslib.market.survey import design
         >>> x = pd.DataFrame(np.random.default_rng(0).normal(0, 1, (200, 2)), columns=["a", "b"])
         >>> sets = replicates.bootstrap(design.draw(x), draws=10)
         >>> drivers(x["a"] * 2 + x["b"], x, sets)["part"].tolist()
@@ -125,11 +119,43 @@ def drivers(
     fitted = np.linalg.pinv(r[1:, 1:]) @ r[1:, 0]
     return pd.DataFrame(
         {
-            "part": parts.columns, "share": value, "low": (value - reach * error).clip(0),
-            "high": value + reach * error, "rating": w @ x / w.sum(),
-            "slope": np.sign(fitted), "explained": float(fitted @ r[1:, 0]),
+            "part": parts.columns,
+            "share": value,
+            "low": (value - reach * error).clip(0),
+            "high": value + reach * error,
+            "rating": w @ x / w.sum(),
+            "slope": np.sign(fitted),
+            "explained": float(fitted @ r[1:, 0]),
         }
-    ).sort_values("share", ascending=False, ignore_index=True)  # fmt: skip
+    ).sort_values("share", ascending=False, ignore_index=True)
+
+
+def slopes(points: npt.ArrayLike, parts: pd.DataFrame, sets: Replicates) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return by how many points the score follows each part, and again in each set.
+
+    Weighted least squares of each person's points on all parts at once; people who
+    left out an answer are left out. Says what goes together, not what causes what.
+
+    Returns:
+        Points for one step of each part (parts,), and in each set (sets, parts).
+
+    Example:
+        >>> from opslib.market.survey import design
+        >>> x = pd.DataFrame({"a": [1.0, 2, 3, 4] * 10, "b": [1.0, 1, 2, 2] * 10})
+        >>> sets = replicates.bootstrap(design.draw(x), draws=10)
+        >>> slopes(3 * x["a"], x, sets)[0].round(6).tolist()
+        [3.0, 0.0]
+    """
+    y, x = np.asarray(points, float), parts.to_numpy(float)
+    whole = np.isfinite(y) & np.isfinite(x).all(axis=1)
+    checks.at_least(int(whole.sum()), 30, "complete answers", "Ask more people.")
+    x, y = np.column_stack([np.ones(whole.sum()), x[whole]]), y[whole]
+
+    def measure(w: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        root = np.sqrt(w[whole])
+        return np.linalg.lstsq(root[:, None] * x, root * y, rcond=None)[0][1:]
+
+    return replicates.spread(sets, measure)
 
 
 def _reach(confidence: float) -> float:
@@ -138,9 +164,7 @@ def _reach(confidence: float) -> float:
     return float(stats.norm.ppf((1 + confidence) / 2))
 
 
-def _correlations(
-    overall: npt.ArrayLike, parts: npt.ArrayLike, weights: npt.ArrayLike | None
-) -> npt.NDArray[np.float64]:
+def _correlations(overall: npt.ArrayLike, parts: npt.ArrayLike, weights: npt.ArrayLike | None) -> npt.NDArray[np.float64]:
     x = np.column_stack([np.asarray(overall, float), np.asarray(parts, float)])
     checks.between(x.shape[1] - 1, "number of parts", low=1, high=MOST)
     w = np.ones(len(x)) if weights is None else np.asarray(weights, float)
@@ -149,9 +173,6 @@ def _correlations(
     size = np.sqrt(np.diag(spread))
     if (size <= 0).any():
         at = int(np.argmin(size))
-        msg = (
-            f"column {at} never differs (0 is the overall opinion); nothing can be "
-            "explained by it. Drop it."
-        )
+        msg = f"column {at} never differs (0 is the overall opinion); nothing can be explained by it. Drop it."
         raise ValueError(msg)
     return spread / np.outer(size, size)

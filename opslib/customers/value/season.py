@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from opslib import periods
-from opslib.customers import buying
 from opslib.customers.history import histories
+from opslib.customers.value import buying
 
 YEAR_WEEKS = 52
 LEAST_WEEKS = 60

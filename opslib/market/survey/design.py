@@ -4,6 +4,7 @@ Errors are design-based (Horvitz-Thompson, linearised): clusters within strata,
 finite populations, and weights that were tuned to known totals.
 """
 
+# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -66,10 +67,7 @@ class Estimate:
     confidence: float = CONFIDENCE
 
 
-def draw(
-    people: pd.DataFrame, *, weight: str = "", strata: str = "", clusters: str = "",
-    size: str = "",
-) -> Sample:  # fmt: skip
+def draw(people: pd.DataFrame, *, weight: str = "", strata: str = "", clusters: str = "", size: str = "") -> Sample:
     """Describe how people were drawn, from columns of their frame.
 
     Args:
@@ -95,10 +93,7 @@ def draw(
     base = people[weight].to_numpy(float) if weight else np.ones(n)
     if not (base > 0).all():
         at = int(np.argmin(base))
-        msg = (
-            f"{weight} of person {at} is {base[at]:g}; weights must be above zero. "
-            "Drop people who stand for nobody."
-        )
+        msg = f"{weight} of person {at} is {base[at]:g}; weights must be above zero. Drop people who stand for nobody."
         raise ValueError(msg)
     stratum = pd.factorize(people[strata])[0] if strata else np.zeros(n, int)
     raw = pd.factorize(people[clusters])[0] if clusters else np.arange(n)
@@ -157,9 +152,7 @@ def covariance(sample: Sample, scores: npt.ArrayLike) -> npt.NDArray[np.float64]
     return _between_clusters(sample, z)
 
 
-def mean(
-    sample: Sample, values: npt.ArrayLike, *, confidence: float = CONFIDENCE
-) -> Estimate:
+def mean(sample: Sample, values: npt.ArrayLike, *, confidence: float = CONFIDENCE) -> Estimate:
     """Return the weighted mean with its design-based error; gaps are left out.
 
     Example:
@@ -170,10 +163,7 @@ def mean(
     return ratio(sample, values, np.ones(len(sample.base)), confidence=confidence)
 
 
-def ratio(
-    sample: Sample, top: npt.ArrayLike, bottom: npt.ArrayLike, *,
-    confidence: float = CONFIDENCE,
-) -> Estimate:  # fmt: skip
+def ratio(sample: Sample, top: npt.ArrayLike, bottom: npt.ArrayLike, *, confidence: float = CONFIDENCE) -> Estimate:
     """Return the ratio of two weighted totals with its linearised error.
 
     Raises:
@@ -197,9 +187,7 @@ def ratio(
     return interval(value, covariance(inside, scores)[0, 0], sample, confidence)
 
 
-def total(
-    sample: Sample, values: npt.ArrayLike, *, confidence: float = CONFIDENCE
-) -> Estimate:
+def total(sample: Sample, values: npt.ArrayLike, *, confidence: float = CONFIDENCE) -> Estimate:
     """Return the weighted total with its design-based error.
 
     Example:
@@ -221,9 +209,7 @@ def freedom(sample: Sample) -> int:
     return max(1, len(np.unique(sample.clusters)) - len(np.unique(sample.strata)))
 
 
-def interval(
-    value: float, variance: float, sample: Sample, confidence: float
-) -> Estimate:
+def interval(value: float, variance: float, sample: Sample, confidence: float) -> Estimate:
     """Return a number with its interval on the design's degrees of freedom.
 
     Example:
@@ -236,15 +222,10 @@ def interval(
     checks.between(confidence, "confidence", low=0, high=1, open_low=True)
     error = float(np.sqrt(max(variance, 0.0)))
     reach = float(stats.t.ppf((1 + confidence) / 2, freedom(sample))) * error
-    return Estimate(
-        value=float(value), error=error, low=float(value - reach),
-        high=float(value + reach), confidence=confidence,
-    )  # fmt: skip
+    return Estimate(value=float(value), error=error, low=float(value - reach), high=float(value + reach), confidence=confidence)
 
 
-def _between_clusters(
-    sample: Sample, z: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _between_clusters(sample: Sample, z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     count = int(sample.clusters.max()) + 1
     sums = np.zeros((count, z.shape[1]))
     np.add.at(sums, sample.clusters, z)

@@ -4,16 +4,17 @@ Whatever is computed from weights is computed again from each set of replicate
 weights; how far the answers lie apart is the design-based error.
 """
 
+# fmt: off
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from opslib import checks
-from opslib.market import design
-from opslib.market.design import CONFIDENCE, Estimate, Sample
+from opslib.market.survey import design
+from opslib.market.survey.design import CONFIDENCE, Estimate, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,10 +60,7 @@ def jackknife(sample: Sample) -> Replicates:
     counts = np.bincount(stratum)
     if (counts[stratum] < 2).any():
         at = int(stratum[counts[stratum] < 2][0])
-        msg = (
-            f"stratum {at} has 1 cluster; leaving one out needs 2. "
-            "Join it to another stratum or use bootstrap."
-        )
+        msg = f"stratum {at} has 1 cluster; leaving one out needs 2. Join it to another stratum or use bootstrap."
         raise ValueError(msg)
     n = counts[stratum]
     rows = []
@@ -70,9 +68,7 @@ def jackknife(sample: Sample) -> Replicates:
         grow = np.where(sample.strata == h, n_h / (n_h - 1), 1.0)
         rows.append(_tuned(sample, np.where(sample.clusters == cluster, 0, grow)))
     scale = (n - 1) / n * (1 - n / sample.sizes[first])
-    return Replicates(
-        sample=sample, weights=np.array(rows), scale=scale, kind="jackknife"
-    )
+    return Replicates(sample=sample, weights=np.array(rows), scale=scale, kind="jackknife")
 
 
 def bootstrap(sample: Sample, *, draws: int = 200, seed: int = SEED) -> Replicates:
@@ -103,15 +99,23 @@ def bootstrap(sample: Sample, *, draws: int = 200, seed: int = SEED) -> Replicat
             factors[:, inside] = 1 + np.sqrt(left) * (times * n / (n - 1) - 1)
     at = np.searchsorted(clusters, sample.clusters)
     rows = [_tuned(sample, row[at]) for row in factors]
-    return Replicates(
-        sample=sample, weights=np.array(rows), scale=np.full(draws, 1 / draws),
-        kind="bootstrap",
-    )  # fmt: skip
+    return Replicates(sample=sample, weights=np.array(rows), scale=np.full(draws, 1 / draws), kind="bootstrap")
 
 
-def spread(
-    sets: Replicates, measure: Callable[[npt.NDArray[np.float64]], npt.ArrayLike]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def part(sets: Replicates, keep: npt.ArrayLike) -> Replicates:
+    """Return the sets with everybody outside a group weighing nothing.
+
+    Example:
+        >>> import pandas as pd
+        >>> sets = jackknife(design.draw(pd.DataFrame({"y": [1, 2, 3]})))
+        >>> part(sets, [True, True, False]).weights.sum(axis=0).tolist()
+        [3.0, 3.0, 0.0]
+    """
+    inside = np.asarray(keep, bool)
+    return replace(sets, sample=design.part(sets.sample, inside), weights=sets.weights * inside)
+
+
+def spread(sets: Replicates, measure: Callable[[npt.NDArray[np.float64]], npt.ArrayLike]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return a measure of the weights and its value in each set.
 
     Args:
@@ -146,10 +150,7 @@ def errors(sets: Replicates, again: npt.NDArray[np.float64]) -> npt.NDArray[np.f
     return np.sqrt(np.nansum(scale * apart**2, axis=0))
 
 
-def estimate(
-    sets: Replicates, measure: Callable[[npt.NDArray[np.float64]], float], *,
-    confidence: float = CONFIDENCE,
-) -> Estimate:  # fmt: skip
+def estimate(sets: Replicates, measure: Callable[[npt.NDArray[np.float64]], float], *, confidence: float = CONFIDENCE) -> Estimate:
     """Return a measure of the weights with its replicate-based interval.
 
     Example:
