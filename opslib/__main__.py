@@ -113,6 +113,10 @@ def run(
     as_of: Annotated[str, typer.Option(help="Last day of data to use.")] = "",
     due: Annotated[bool, typer.Option("--due", help="Only what is due.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run even if kept.")] = False,
+    memory: Annotated[int, typer.Option(help="Most MB of one; 0: a fair share.")] = 0,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="The last batch again, where it failed.")
+    ] = False,
 ) -> None:
     """Run notebooks and publish. Example: opslib run inventory --grid region=N,S."""
     from opslib import runs
@@ -131,11 +135,57 @@ def run(
         as_of=as_of,
         due=due,
         force=force,
+        memory_mb=memory,
+        repair=repair,
     )
     _publish(company, changed=batch.started > 0)
     print(batch.summary())
     _where_to_go(company)
     raise typer.Exit(batch.exit_code)
+
+
+@app.command()
+def replay(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Notebooks or rooms; none: all.")
+    ] = None,
+    company: Company = "demo",
+    months: Annotated[int, typer.Option(help="How many months back.")] = 24,
+    jobs: Annotated[int, typer.Option(help="Notebooks at a time.")] = 0,
+) -> None:
+    """Go through past months, to score them. Example: opslib replay --months 24."""
+    from opslib.runs.score import replay as past
+
+    _speak(company)
+    batch = past.replay(company, names or None, months=months, jobs=jobs)
+    _publish(company, changed=True)
+    print(batch.summary())
+    raise typer.Exit(batch.exit_code)
+
+
+@app.command()
+def decide(
+    key: Annotated[str, typer.Argument(help="A run's key, or room/notebook.")],
+    action: Annotated[int, typer.Argument(help="The action's number on its page.")],
+    choice: Annotated[
+        str, typer.Argument(help="accept, change, put-off, refuse, done")
+    ],
+    by: Annotated[str, typer.Option(help="Who decides.")] = "",
+    why: Annotated[str, typer.Option(help="The reason.")] = "",
+    until: Annotated[str, typer.Option(help="New day, such as 2026-07-31.")] = "",
+    reached: Annotated[float | None, typer.Option(help="What it brought.")] = None,
+    company: Company = "demo",
+) -> None:
+    """Keep a decision. Example: opslib decide inventory/reorder_plan 1 accept --by Li."""
+    from opslib.runs.score import decisions
+
+    _speak(company)
+    told = decisions.decide(
+        company, key, action, choice, by=by, why=why, until=until, reached=reached
+    )
+    _publish(company, changed=True)
+    what = words.text(told["told"]["what"])
+    print(say("Kept with run {key}: {what}", key=told["key"], what=what))
 
 
 @app.command()
@@ -160,7 +210,7 @@ def serve(
 @app.command()
 def status(company: Company = "demo") -> None:
     """Show what ran, what failed, how old it is. Example: opslib status."""
-    from opslib.runs import status as state
+    from opslib.runs.keep import status as state
 
     _speak(company)
     print(state.report(company))

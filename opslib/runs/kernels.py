@@ -49,10 +49,9 @@ class ForkedProvisioner(LocalProvisioner):
             "env": {**os.environ, **(kwargs.get("env") or {})},
         }
         try:
-            link = await asyncio.to_thread(_ask, told)
+            self.process = await asyncio.to_thread(lambda: _Forked(_ask(told)))
         except OSError:
             return await super().launch_kernel(cmd, **kwargs)
-        self.process = _Forked(link)
         self.pid = self.process.pid
         self.pgid = self.pid
         return self.connection_info
