@@ -117,10 +117,13 @@ def run(
     repair: Annotated[
         bool, typer.Option("--repair", help="The last batch again, where it failed.")
     ] = False,
+    cluster: Annotated[str, typer.Option(help="Dask scheduler that helps.")] = "",
 ) -> None:
     """Run notebooks and publish. Example: opslib run inventory --grid region=N,S."""
     from opslib import runs
 
+    if cluster:
+        os.environ["OPSLIB_CLUSTER"] = cluster
     if demo:
         _demo_if_needed(company)
     _speak(company)

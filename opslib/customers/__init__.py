@@ -3,11 +3,11 @@
 # fmt: off
 # ruff: noqa: I001
 from opslib.customers import answer, charts, controls
-from opslib.customers.actions import (
+from opslib.customers.care.actions import (
     Terms, care_calendar, contact_gains, measure_contacts, plan_contacts,
     response_by_group,
 )
-from opslib.customers.buying import (
+from opslib.customers.value.buying import (
     Buying, active_chance, draws, expected, expected_of_new, fit,
 )
 from opslib.customers.churn import (
@@ -15,17 +15,17 @@ from opslib.customers.churn import (
     retention,
 )
 from opslib.customers.history import histories, later, migration, scores, stages
-from opslib.customers.lifetime import (
+from opslib.customers.value.lifetime import (
     Audit, Lifetime, audit, choose_model, ranking, score_record,
     value_customers,
 )
-from opslib.customers.record import Record, record
-from opslib.customers.rounds import Rounds, expected_rounds, fit_rounds, round_chance
-from opslib.customers.season import Season, learn_season, weeks_ahead
+from opslib.customers.care.record import Record, record
+from opslib.customers.value.rounds import Rounds, expected_rounds, fit_rounds, round_chance
+from opslib.customers.value.season import Season, learn_season, weeks_ahead
 from opslib.customers.segments import (
     Segments, assign, describe, find_segments, rule_rows, segment_features,
 )
-from opslib.customers.spending import (
+from opslib.customers.value.spending import (
     Spending, amount_draws, expected_amount, fit_spending,
 )
 from opslib.customers.voices import Listener, learn_reasons, reasons_of

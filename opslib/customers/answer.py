@@ -15,10 +15,10 @@ from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantit
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
+    from opslib.customers.care.record import Record
     from opslib.customers.churn import Churn
-    from opslib.customers.lifetime import Audit, Lifetime
-    from opslib.customers.record import Record
     from opslib.customers.segments import Segments
+    from opslib.customers.value.lifetime import Audit, Lifetime
 
 say = catalogue(__package__ or "opslib.customers")
 RIGHT_SLOPE = (0.8, 1.25)

@@ -15,8 +15,8 @@ from opslib.words import catalogue
 
 if TYPE_CHECKING:
     from opslib.customers.churn import Churn
-    from opslib.customers.lifetime import Audit
     from opslib.customers.segments import Segments
+    from opslib.customers.value.lifetime import Audit
 
 say = catalogue(__package__ or "opslib.customers")
 

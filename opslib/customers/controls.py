@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opslib import words
-from opslib.customers.actions import Terms, plan_contacts
 from opslib.customers.answer import plan_table
+from opslib.customers.care.actions import Terms, plan_contacts
 from opslib.show import Outcome, Slider, WhatIf
 from opslib.words import catalogue
 

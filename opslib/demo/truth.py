@@ -50,6 +50,12 @@ LIFTS = {
     "AUTUMN24": 0.25, "WINTER24": 0.30, "SPRING25": 0.10, "SUMMER25": 0.00,
     "AUTUMN25": 0.22, "WINTER25": 0.28, "SPRING26": 0.18, "SUMMER26": 0.12,
 }  # fmt: skip
+BREAK = {
+    "promotion": "SUMMER26",
+    "region": "Hills",
+    "day": dt.date(2026, 6, 15),
+    "keeps": 0.6,
+}
 PART_WORTHS = {
     "brand": {"Ours": 0.4, "Alpha": 0.1, "Beta": -0.5},
     "feature": {"Plain": -0.6, "Organic": 0.2, "Gift box": 0.4},
@@ -58,10 +64,10 @@ PART_WORTHS = {
 SUPPLIER_DELAY = {"S05": (dt.date(2025, 10, 6), 42)}
 SHARE_CHANGE = ("Snacks", dt.date(2025, 9, 1), -0.06)
 VALUE_GROUPS = {
-    "Regulars": {"share": 0.15, "rate": 24.0, "lines": 3.0, "stay": 0.02},
-    "Families": {"share": 0.25, "rate": 9.0, "lines": 6.0, "stay": 0.04},
-    "Occasional": {"share": 0.45, "rate": 3.0, "lines": 2.0, "stay": 0.08},
-    "Gift buyers": {"share": 0.15, "rate": 2.0, "lines": 3.0, "stay": 0.05},
+    "Regulars": {"share": 0.12, "rate": 36.0, "lines": 1.0, "stay": 0.03},
+    "Families": {"share": 0.20, "rate": 10.0, "lines": 5.0, "stay": 0.03},
+    "Occasional": {"share": 0.50, "rate": 2.5, "lines": 1.0, "stay": 0.03},
+    "Gift buyers": {"share": 0.18, "rate": 2.0, "lines": 15.0, "stay": 0.03},
 }
 
 
@@ -78,6 +84,7 @@ class Truth:
         contributions: Added sales in money: week, region, channel, amount.
         customers: customer, group, left (day, or missing while active), rate.
         market: Part-worths, the price that earns most, the change of share.
+        broken: The campaign, region and day from which only a share of clicks came.
     """
 
     seed: int
@@ -88,6 +95,7 @@ class Truth:
     contributions: pd.DataFrame
     customers: pd.DataFrame
     market: dict[str, object] = field(default_factory=dict)
+    broken: dict[str, object] = field(default_factory=lambda: dict(BREAK))
 
 
 def day(number: float) -> dt.date:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from opslib.inventory.ordering.orders import Decision, Terms, Tuned
 
 say = catalogue(__package__ or "opslib.inventory")
+_SHEET_DIGITS = {
+    "at_delivery": 1, "expected": 1, "pack_effect": 1, "gain_more": 2, "gain_less": 2,
+}  # fmt: skip
 
 
 def demand(
@@ -121,6 +124,7 @@ def reorder(made: Decision, told: Terms, *, day: dt.date, currency: str) -> Find
         actions=_order_actions(chosen, told, day, currency),
         checks=(
             *_money_checks(tuned, currency),
+            *_edit_checks(made.priced, currency),
             *_forecast_checks(tests.combined(test)),
         ),
         caveats=_order_caveats(told, need),
@@ -207,18 +211,73 @@ def order_table(listed: pd.DataFrame, *, currency: str) -> Table:
     """Return the order list as a table, most valuable first."""
     return Table(
         name="orders", title=say("What to order, most valuable first"),
-        frame=listed[listed["order"] > 0].assign(reason=lambda f: [_reason(r) for r in f.itertuples()]),
+        frame=listed[listed["order"] > 0].round({"money": 2, "gain": 2}).assign(reason=lambda f: [_reason(r) for r in f.itertuples()]),
         headings={
-            "item": Heading(label=say("Item")), "name": Heading(label=say("Name")),
+            "name": Heading(label=say("Name")), "item": Heading(label=say("Item")),
             "place": Heading(label=say("Place")), "supplier": Heading(label=say("Supplier")),
             "order": Heading(label=say("Order"), kind="number", digits=0, unit=""),
             "money": Heading(label=say("Money"), kind="money", unit=currency),
             "gain": Heading(label=say("Expected gain"), kind="money", unit=currency),
-            "on_hand": Heading(label=say("On hand"), kind="number", digits=0),
-            "in_pipeline": Heading(label=say("On the way"), kind="number", digits=0),
-            "expected": Heading(label=say("Demand to delivery week"), kind="number", digits=1),
-            "running_out": Heading(label=say("Chance to run out before"), kind="percent"),
             "reason": Heading(label=say("Why")),
+        },
+    )  # fmt: skip
+
+
+def sheet_table(listed: pd.DataFrame, *, day: dt.date, currency: str) -> Table:
+    """Return the sheet a buyer edits and loads back, with each line's reckoning."""
+    frame = listed[(listed["order"] > 0) | listed["edited"]]
+    number = {"kind": "number", "digits": 0}
+    return Table(
+        name="order_sheet", title=say("Order sheet: change your order, load it back"),
+        frame=frame.assign(
+            day=day, wanted_order=frame["order"], pack_effect=frame["proposed"] - frame["wanted"]
+        ).round(_SHEET_DIGITS),
+        headings={
+            "day": Heading(label=say("Order day"), kind="day"),
+            "item": Heading(label=say("Item")), "place": Heading(label=say("Place")),
+            "proposed": Heading(label=say("Proposed order"), **number),
+            "wanted_order": Heading(label=say("Your order"), **number),
+            "on_hand": Heading(label=say("On hand"), **number),
+            "in_pipeline": Heading(label=say("On the way"), **number),
+            "at_delivery": Heading(label=say("Left at delivery"), kind="number", digits=1),
+            "expected": Heading(label=say("Demand to delivery week"), kind="number", digits=1),
+            "pack_effect": Heading(label=say("Added by packs"), kind="number", digits=1),
+            "gain_more": Heading(label=say("One unit more"), kind="money", unit=currency),
+            "gain_less": Heading(label=say("One unit less"), kind="money", unit=currency),
+            "lead_weeks": Heading(label=say("Weeks to delivery"), **number),
+        },
+        rows_shown=5,
+    )  # fmt: skip
+
+
+def worth_table(made: Decision, *, currency: str) -> Table:
+    """Return what a day of lead time, a point of accuracy and the buyer's edits are worth."""
+    worth, priced = made.worth, made.priced
+    rows = [
+        (say("One day of lead time less"), worth.lead_day, worth.lead_error),
+        (say("Forecasts one per cent nearer"), worth.accuracy_point, worth.accuracy_error),
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["what", "money", "error"])
+    frame["per"] = say("a year")
+    if len(priced):
+        spread = float(priced["saved"].std(ddof=0) * np.sqrt(len(priced)))
+        changed = say(
+            "The buyer's {count} changes of past lists",
+            count=words.number(len(priced), 0),
+        )
+        frame.loc[len(frame)] = [
+            changed,
+            float(priced["saved"].sum()),
+            spread,
+            say("in all"),
+        ]
+    return Table(
+        name="worth", title=say("What would be saved"), frame=frame,
+        headings={
+            "what": Heading(label=say("What")),
+            "money": Heading(label=say("Saved (− lost)"), kind="money", unit=currency),
+            "error": Heading(label=say("Give or take"), kind="money", unit=currency),
+            "per": Heading(label=say("Over")),
         },
     )  # fmt: skip
 
@@ -313,6 +372,76 @@ def count_table(found: Health, *, currency: str) -> Table:
     )  # fmt: skip
 
 
+def out_table(found: Health, *, currency: str) -> Table:
+    """Return the empty shelves, most margin lost first."""
+    rows = found.rows[found.rows["lost_weekly"] > 0]
+    return Table(
+        name="empty", title=say("Empty shelves with demand"),
+        frame=rows.sort_values("lost_weekly", ascending=False),
+        headings={
+            "name": Heading(label=say("Name")), "item": Heading(label=say("Item")),
+            "place": Heading(label=say("Place")),
+            "lost_weekly": Heading(label=say("Margin lost a week"), kind="money", unit=currency),
+            "weekly": Heading(label=say("Sold a week"), kind="number", digits=1),
+            "abc": Heading(label=say("By value")),
+        },
+        rows_shown=10,
+    )  # fmt: skip
+
+
+def age_table(found: Health, *, currency: str) -> Table:
+    """Return stock by the time since its last sale."""
+    frame = found.ageing.assign(age=[_age(a) for a in found.ageing["age"]])
+    return Table(
+        name="ageing", title=say("Stock by time since its last sale"), frame=frame,
+        headings={
+            "age": Heading(label=say("Last sold")),
+            "lines": Heading(label=say("Lines"), kind="number", digits=0),
+            "money": Heading(label=say("Money in stock"), kind="money", unit=currency),
+            "share": Heading(label=say("Share of stock"), kind="percent", digits=1),
+        },
+    )  # fmt: skip
+
+
+def class_table(found: Health, *, currency: str) -> Table:
+    """Return stock by value class and steadiness class."""
+    return Table(
+        name="classes", title=say("Stock by value (A most) and steadiness (X most)"),
+        frame=found.rows.groupby(["abc", "xyz"], as_index=False).agg(
+            lines=("item", "size"), money=("money", "sum"), over_money=("over_money", "sum")
+        ),
+        headings={
+            "abc": Heading(label=say("By value")), "xyz": Heading(label=say("By steadiness")),
+            "lines": Heading(label=say("Lines"), kind="number", digits=0),
+            "money": Heading(label=say("Money in stock"), kind="money", unit=currency),
+            "over_money": Heading(label=say("Money beyond need"), kind="money", unit=currency),
+        },
+    )  # fmt: skip
+
+
+def scrap_table(found: Health, *, currency: str) -> Table:
+    """Return scrap requests that await approval, dearest first."""
+    names = found.rows.drop_duplicates("item").set_index("item")["name"]
+    frame = (
+        found.scrap.assign(name=found.scrap["item"].map(names))
+        if len(found.scrap)
+        else found.scrap
+    )
+    frame = frame.assign(approver=frame["approver"].fillna("–"))
+    return Table(
+        name="scrap", title=say("Scrap that awaits approval"),
+        frame=frame.sort_values("value", ascending=False),
+        headings={
+            "request": Heading(label=say("Request")), "day": Heading(label=say("Asked on"), kind="day"),
+            "name": Heading(label=say("Name")), "place": Heading(label=say("Place")),
+            "quantity": Heading(label=say("Units"), kind="number", digits=0),
+            "value": Heading(label=say("Money"), kind="money", unit=currency),
+            "reason": Heading(label=say("Reason")), "approver": Heading(label=say("Approver")),
+        },
+        rows_shown=10,
+    )  # fmt: skip
+
+
 def supplier_table(card: pd.DataFrame, *, currency: str) -> Table:
     """Return how suppliers keep their word."""
     return Table(
@@ -371,18 +500,48 @@ def _forecast_checks(scores: pd.DataFrame) -> tuple[Check, ...]:
 
 
 def _money_checks(tuned: Tuned, currency: str) -> tuple[Check, ...]:
-    ours, usual, book = tuned.ours[-1], tuned.usual[-1], tuned.textbook[-1]
+    ours, usual, book = tuned.ours.sum(), tuned.usual.sum(), tuned.textbook.sum()
     saved = 1 - ours / max(1e-9, usual)
-    gaps = 1 - tuned.ours / np.maximum(tuned.usual, 1e-9)
+    newest = 1 - tuned.ours[-1] / max(1e-9, tuned.usual[-1])
+    gaps = (tuned.usual - tuned.ours) / max(1e-9, tuned.usual.mean())
     error = gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else float("nan")
-    return (
-        Check(name=say("Cheaper than the usual rule"), passed=bool(saved > 0),
-              sentence=say("Lived through the newest past weeks, stock and lost sales would have cost {ours} against {usual} by the usual rule: {share} less (give or take {error}).",
-                           ours=words.money(ours, currency), usual=words.money(usual, currency),
-                           share=words.percent(saved), error=words.percent(error))),
-        Check(name=say("Cheaper than the textbook"), passed=bool(ours <= book * 1.001),
-              sentence=say("The textbook's rule would have cost {book}.", book=words.money(book, currency))),
+    told = say(
+        "Lived through {windows} past windows, stock and lost sales would have cost {ours} against {usual} by the usual rule: {share} (give or take {error}); in the newest, which had no part in the choice, {newest}.",
+        windows=words.number(len(gaps), 0), ours=words.money(ours, currency),
+        usual=words.money(usual, currency), share=_less(saved), newest=_less(newest),
+        error=words.percent(error),
     )  # fmt: skip
+    book_told = (
+        say("The textbook's chance of meeting demand cost least here, so it is used.")
+        if tuned.rule == "textbook"
+        else say("The textbook's rule would have cost {book}.", book=words.money(book, currency))
+    )  # fmt: skip
+    return (
+        Check(name=say("Cheaper than the usual rule"), passed=bool(saved > 0), sentence=told),
+        Check(
+            name=say("Cheaper than the textbook"),
+            passed=None if tuned.rule == "textbook" else bool(ours <= book),
+            sentence=book_told,
+        ),
+    )  # fmt: skip
+
+
+def _less(saved: float) -> Text:
+    if saved < 0:
+        return say("{share} more", share=words.percent(-saved))
+    return say("{share} less", share=words.percent(saved))
+
+
+def _edit_checks(priced: pd.DataFrame, currency: str) -> tuple[Check, ...]:
+    if priced.empty:
+        return ()
+    saved = float(priced["saved"].sum())
+    sentence = (
+        say("The buyer's {count} changes of earlier lists saved {money}.", count=words.number(len(priced), 0), money=words.money(saved, currency))
+        if saved >= 0
+        else say("The buyer's {count} changes of earlier lists cost {money}; the lists were better.", count=words.number(len(priced), 0), money=words.money(-saved, currency))
+    )  # fmt: skip
+    return (Check(name=say("The buyer's own changes"), passed=None, sentence=sentence),)
 
 
 def _order_actions(
@@ -487,21 +646,45 @@ def _predictions(coming: Forecast) -> tuple[Prediction, ...]:
 
 
 def _reason(row: object) -> Text:
-    pack = float(getattr(row, "pack", 1) or 1)
+    """Return why a line is ordered: stock at delivery, packs, supplier."""
     weeks = words.number(float(row.lead_weeks) + 1)
     if np.isnan(row.on_hand):
         return say("demand of {weeks} weeks", weeks=weeks)
-    if pack > 1:
-        return say(
-            "projected to be {short} short in the delivery week; full packs of {pack}",
-            short=words.number(
-                max(0.0, row.expected / max(1, row.lead_weeks + 1) - row.at_delivery), 0
-            ),
-            pack=words.number(pack, 0),
+    parts = [
+        say(
+            "{stock} left at delivery, {wanted} more wanted",
+            stock=words.number(max(0.0, row.at_delivery), 0),
+            wanted=words.number(row.wanted, 0),
         )
-    return say(
-        "projected stock at delivery is {stock}", stock=words.number(row.at_delivery, 0)
-    )
+    ]
+    if row.pack > 1:
+        parts.append(
+            say("in packs of {pack}", pack=words.number(row.pack, 0))
+        )  # fmt: skip
+    if row.edited:
+        parts = [
+            say("changed by the buyer from {was}", was=words.number(row.proposed, 0))
+        ]
+    if not np.isnan(row.on_time):
+        known = (
+            say(
+                "only supplier so far, {share} on time",
+                share=words.percent(row.on_time),
+            )
+            if row.suppliers <= 1
+            else say(
+                "usual supplier, {share} on time", share=words.percent(row.on_time)
+            )
+        )
+        parts.append(known)
+    return Text("; ".join(t.en for t in parts), "；".join(t.zh for t in parts))
+
+
+def _age(name: str) -> Text:
+    return {
+        "month": say("within a month"), "quarter": say("one to three months ago"),
+        "half": say("three to six months ago"), "older": say("longer ago or never"),
+    }[name]  # fmt: skip
 
 
 def _method_name(name: str) -> Text:

@@ -25,6 +25,8 @@ class Health:
         accuracy: Share of counts without a difference.
         to_count: item, place, risk: what to count first.
         scrap: Requests awaiting approval.
+        ageing: age (`month`, `quarter`, `half`, `older` since the last sale), lines,
+            money, share.
     """
 
     rows: pd.DataFrame
@@ -34,6 +36,7 @@ class Health:
     accuracy: float
     to_count: pd.DataFrame
     scrap: pd.DataFrame
+    ageing: pd.DataFrame
 
 
 def stock_health(
@@ -92,6 +95,7 @@ def stock_health(
         else np.nan,
         to_count=_to_count(rows, takes),
         scrap=scrap[scrap["approved"].isna()] if len(scrap) else scrap,
+        ageing=_ageing(rows),
     )
 
 
@@ -165,6 +169,17 @@ def _idle(panel: Panel, rows: pd.DataFrame) -> np.ndarray:
     return weeks.reindex(at).fillna(7 * sold.shape[1]).to_numpy()
 
 
+def _ageing(rows: pd.DataFrame) -> pd.DataFrame:
+    bounds, names = [-1, 31, 92, 183, np.inf], ["month", "quarter", "half", "older"]
+    held = rows[rows["on_hand"] > 0]
+    age = pd.cut(held["days_idle"], bounds, labels=names)
+    summed = held.groupby(age, observed=False).agg(
+        lines=("item", "size"), money=("money", "sum")
+    )
+    share = summed["money"] / max(1e-9, summed["money"].sum())
+    return summed.assign(share=share).rename_axis("age").reset_index()
+
+
 def _counts(takes: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
     if takes.empty:
         return pd.DataFrame(columns=["place", "cause", "missing", "money"])
@@ -183,7 +198,7 @@ def _to_count(rows: pd.DataFrame, takes: pd.DataFrame) -> pd.DataFrame:
     """Return what to count first: much money, long not counted, a place that loses."""
     if takes.empty:
         return rows.nlargest(20, "money")[["item", "place", "name", "money"]].assign(
-            risk=np.nan
+            risk=np.nan, days_ago=np.nan
         )
     loss = takes.assign(wrong=takes["booked"] != takes["counted"])
     rate = loss.groupby("place")["wrong"].mean()

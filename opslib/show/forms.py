@@ -178,7 +178,10 @@ def finish(
 ) -> go.Figure:
     """Give a figure its theme, title, axis titles and the twins of its words."""
     theme.register()
-    fig.update_layout(template="opslib", title={"text": str(title)})
+    high = (
+        fig.layout.height or 380
+    )  # a template's height is lost on a page that resizes
+    fig.update_layout(template="opslib", title={"text": str(title)}, height=high)
     if x_title:
         fig.update_xaxes(title_text=str(x_title))
     if y_title:

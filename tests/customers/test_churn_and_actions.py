@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from opslib import customers
-from opslib.customers import actions, churn
+from opslib.customers import churn
+from opslib.customers.care import actions
 
 NAME, PHONE = "Zebulon Quartz", "0999-555-123"
 

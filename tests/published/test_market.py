@@ -14,10 +14,12 @@ from opslib.market import (
     conjoint,
     design,
     drivers,
+    intake,
     mixed,
     prices,
     replicates,
     scores,
+    tables,
     weights,
 )
 
@@ -150,6 +152,40 @@ def test_tea_and_chocolate_part_worths_and_importances(shared):
     assert chocolate.worths.round(4).tolist() == told
     share = [round(100 * v, 2) for v in chocolate.importances.values()]
     assert share == [56.79, 16.42, 5.43, 10.61, 10.75]
+
+
+def test_questions_of_the_schools_survey_go_together_as_published(schools, clusters):
+    """F 5.1934 on 1.4946 and 20.925 degrees, chance .02175, as R's survey prints."""
+    clus = schools[1]
+    found = tables.rao_scott(clusters, clus["sch.wide"], clus["stype"])
+    assert [round(x, 4) for x in found[:3]] == [5.1934, 1.4946, 20.925]
+    assert found[3] == pytest.approx(0.02175, abs=5e-6)
+
+
+def test_a_table_of_the_schools_survey_has_the_published_errors(schools):
+    """The share of an answer and its error, on replicate weights, beside the linearised."""
+    strat = schools[0]
+    drawn = design.draw(strat, weight="pw", strata="stype", size="fpc")
+    people = pd.DataFrame({"survey": "w", "respondent": strat.index.astype(str)})
+    book = pd.DataFrame(
+        {
+            "survey": ["w"],
+            "question": ["q"],
+            "kind": ["single"],
+            "wording": [""],
+            "choices": ["No;Yes"],
+        }
+    )
+    survey = intake.collect(
+        book, people, people.assign(question="q", answer=strat["sch.wide"])
+    )
+    sets = replicates.jackknife(drawn)
+    found = tables.crosstab(intake.measures(survey), strat[["stype"]], sets)
+    exact = design.mean(drawn, (strat["sch.wide"] == "Yes").to_numpy(float))
+    assert found.share[1, 0] == pytest.approx(exact.value, abs=1e-9)
+    assert found.error[1, 0] == pytest.approx(exact.error, rel=0.01)
+    by_type = dict(zip(found.columns["label"], found.bases["people"][0], strict=True))
+    assert by_type == {"": 200, "E": 100, "H": 50, "M": 50}
 
 
 def test_logit_shares_of_the_package_are_those_without_forty_people(shared):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from opslib.inventory.ahead import forecast
+from opslib.inventory.ahead.cluster import by_rows
 from opslib.inventory.demand import Panel
 
 LEVELS = np.arange(1, 10) / 10
@@ -193,7 +194,8 @@ def foretell(
         weeks: Weeks ahead.
         draws: Paths for each row.
         seed: Seed of the paths.
-        cluster: Address of a Dask cluster that shares the items, or empty.
+        cluster: Address of a Dask cluster that shares the items, as in `by_rows`; the
+            trees learn from all items at once and stay here.
     """
     season = forecast.season_index(panel.units, panel.weeks, weeks)
     kind = kinds(panel.units)
@@ -201,7 +203,12 @@ def foretell(
     method = np.array([test.chosen[k] for k in kind], dtype=object)
     for name in set(method):
         pick = np.flatnonzero(method == name)
-        mean[pick] = _means(name, panel.units[pick], season, weeks, cluster)
+        work, own = forecast.METHODS[name], panel.units[pick]
+        mean[pick] = (
+            work(own, season, weeks)
+            if name in GLOBAL
+            else by_rows(work, own, season, weeks, cluster=cluster)
+        )
     level = forecast.dispersion_of(panel.units, season)
     paths = forecast.spread(mean, dispersion=level, drift=DRIFT, draws=draws, seed=seed)
     coming = pd.date_range(
@@ -210,22 +217,6 @@ def foretell(
     return Forecast(
         keys=panel.keys, weeks=coming, mean=mean, paths=paths, method=method
     )
-
-
-def _means(
-    name: str, units: np.ndarray, season: np.ndarray, weeks: int, cluster: str
-) -> np.ndarray:
-    work = forecast.METHODS[name]
-    if not cluster or name in GLOBAL:
-        return work(units, season, weeks)
-    from distributed import Client
-
-    parts = np.array_split(units, max(1, len(units) // 200))
-    with Client(cluster) as client:
-        futures = [
-            client.submit(work, part, season, weeks, pure=False) for part in parts
-        ]
-        return np.vstack(client.gather(futures))
 
 
 def _score_origin(

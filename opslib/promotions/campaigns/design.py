@@ -1,0 +1,286 @@
+"""This module owns what a lift is worth, where it worked, and the test to run next."""
+
+# fmt: off
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from opslib.promotions.campaigns.estimators import estimate
+from opslib.promotions.campaigns.panel import (
+    Panel,
+    campaign_panel,
+    campaign_rows,
+    quiet_windows,
+    weekly_units,
+)
+from opslib.promotions.campaigns.placebo import (
+    PAGE_METHODS,
+    Lift,
+    Stress,
+    bound,
+    error_scale,
+    lift_of,
+    placebo_errors,
+    stress,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SEEN = 1.645 + 0.842
+_PRIOR_WINDOWS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worth:
+    """What a campaign brought in money.
+
+    Attributes:
+        sales: Sales with the campaign less sales without it, after the discount.
+        low: Lower end of the added sales.
+        high: Upper end.
+        gain: Margin added, less the discount given and the campaign's cost.
+        gain_low: Its lower end.
+        gain_high: Its upper end.
+        cost: Cost of the campaign beside the discount.
+        break_even: Lift at which the gain is zero; infinite where no lift pays.
+    """
+
+    sales: float
+    low: float
+    high: float
+    gain: float
+    gain_low: float
+    gain_high: float
+    cost: float
+    break_even: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """One campaign judged: its panel, lift, money and the stress card behind them.
+
+    Attributes:
+        campaign: The campaign.
+        promotion: Its rows of `promotions`.
+        panel: Sales of its weeks and those before, by unit.
+        lift: What it added in units.
+        money: Units, amount paid and usual price of its whole weeks, and its cost.
+        stressed: The stress card.
+        methods: One row for each method: method, relative, low, high, taken.
+        places: One row for each unit: unit, relative, low, high, units (added).
+    """
+
+    campaign: str
+    promotion: pd.DataFrame
+    panel: Panel
+    lift: Lift
+    money: dict[str, float]
+    stressed: Stress
+    methods: pd.DataFrame
+    places: pd.DataFrame
+
+
+def newest(promotions: pd.DataFrame, *, day: dt.date, campaign: str = "") -> str:
+    """Return the campaign asked for, or the newest that is over (or has a whole week).
+
+    Raises:
+        ValueError: The campaign is unknown, or none has run for a week.
+    """
+    if campaign:
+        return str(campaign_rows(promotions, campaign)["promotion"].iloc[0])
+    ran = promotions[pd.to_datetime(promotions["starts"]) <= pd.Timestamp(day) - pd.Timedelta(days=6)]
+    if ran.empty:
+        msg = f"no campaign had run for a week on {day}; load promotions that started earlier"
+        raise ValueError(msg)
+    over = ran[pd.to_datetime(ran["ends"]) <= pd.Timestamp(day)]
+    found = over if len(over) else ran
+    return str(found.sort_values(["starts", "promotion"])["promotion"].iloc[-1])
+
+
+def judge_campaign(
+    sales: pd.DataFrame, promotions: pd.DataFrame, *, campaign: str, day: dt.date,
+    pre_weeks: int = 26, confidence: float = 0.9,
+) -> Judged:  # fmt: skip
+    """Return what a campaign added, with the stress card of campaigns like it.
+
+    The card is made on stretches as long as the campaign and groups as large, at all
+    dates known on the day, of units without any campaign.
+
+    Args:
+        sales: Rows of `daily_sales`.
+        promotions: Rows of `promotions`.
+        campaign: The campaign, or empty for the newest that is over.
+        day: Last day known.
+        pre_weeks: Weeks before the start used for comparison.
+        confidence: Coverage of the intervals.
+
+    Raises:
+        ValueError: The campaign is unknown, has too short a past, or the history holds
+            fewer than 20 quiet dates and places.
+    """
+    campaign = newest(promotions, day=day, campaign=campaign)
+    panel = campaign_panel(sales, promotions, campaign=campaign, pre_weeks=pre_weeks, until=day)
+    windows = quiet_windows(
+        sales, promotions, weeks=len(panel.frame) - panel.start, until=day + dt.timedelta(days=1), pre_weeks=panel.start
+    )
+    errors = placebo_errors(windows, size=len(panel.treated), methods=PAGE_METHODS, most=12)
+    stressed = stress(errors, confidence=confidence)
+    rows = []
+    for method in PAGE_METHODS:
+        one = lift_of(panel, replace(stressed, taken=method))
+        rows.append({"method": method, "relative": one.effect.relative, "low": one.low, "high": one.high, "taken": method == stressed.taken})
+    own = campaign_rows(promotions, campaign)
+    return Judged(
+        campaign=campaign, promotion=own, panel=panel, lift=lift_of(panel, stressed), stressed=stressed,
+        money=_money(sales, own, panel), methods=pd.DataFrame(rows), places=_places(panel, stressed),
+    )
+
+
+def worth(judged: Judged, *, margin: float, cost: float | None = None) -> Worth:
+    """Return what a campaign brought in money, at a margin and a cost.
+
+    Without the campaign, the units would have been sold at the usual price (the mean
+    price of the same units before the start). The discount to those who would have
+    bought anyway is so part of what the campaign cost.
+
+    Args:
+        judged: What `judge_campaign` returned.
+        margin: Share of the usual price that is left after the goods' cost.
+        cost: Cost beside the discount; None for what `promotions` says.
+
+    Example:
+        A lift of a quarter sold 125 units for 9 instead of 100 for 10:
+
+        >>> _worth(actual=125, paid=1125, usual=10, margin=0.4, lift=0.25)
+        (125.0, -25.0)
+    """
+    told = judged.money
+    cost = told["cost"] if cost is None else cost
+    base = {"actual": told["units"], "paid": told["paid"], "usual": told["usual"], "margin": margin}
+    found = [_worth(lift=x, **base) for x in (judged.lift.effect.relative, judged.lift.low, judged.lift.high)]
+    spare = told["paid"] - told["units"] * told["usual"] * (1 - margin) - cost
+    needed = told["units"] * told["usual"] * margin / spare - 1 if spare > 0 else float("inf")
+    return Worth(
+        sales=found[0][0], low=found[1][0], high=found[2][0], gain=found[0][1] - cost, gain_low=found[1][1] - cost,
+        gain_high=found[2][1] - cost, cost=cost, break_even=needed,
+    )
+
+
+def all_campaigns(sales: pd.DataFrame, promotions: pd.DataFrame, judged: Judged, *, day: dt.date, margin: float) -> pd.DataFrame:
+    """Return every campaign that can be judged: campaign, starts, relative, low, high, sales, gain.
+
+    Intervals use the stress card of the campaign on the page; what cannot be judged
+    (too short a past, no place to compare with) is left out.
+    """
+    rows = []
+    for campaign, own in promotions.groupby("promotion", sort=False):
+        try:
+            panel = campaign_panel(sales, promotions, campaign=str(campaign), pre_weeks=judged.panel.start, until=day)
+            lift = lift_of(panel, judged.stressed)
+        except ValueError:
+            continue
+        one = replace(judged, panel=panel, lift=lift, money=_money(sales, own, panel))
+        told = worth(one, margin=margin)
+        rows.append({"campaign": campaign, "starts": own["starts"].min(), "relative": lift.effect.relative, "low": lift.low, "high": lift.high, "sales": told.sales, "gain": told.gain})
+    return pd.DataFrame(rows).sort_values("starts", ascending=False, ignore_index=True)
+
+
+def design(
+    sales: pd.DataFrame, promotions: pd.DataFrame, judged: Judged, *, day: dt.date, weeks: Sequence[int] = (2, 4, 6, 8),
+) -> pd.DataFrame:
+    """Return tests that could be run next in the campaign's category, and what each would see.
+
+    For each length and number of places, groups of places are tried on past stretches
+    without a campaign; the group whose errors were smallest on the older half is
+    shown with the errors of the newer half. A lift is seen when it exceeds 2.49
+    standard errors: a chance of 80 % to claim it, of 5 % to claim one that is none.
+
+    Returns:
+        Columns weeks, places, names, share (of the category's sales), error (one
+        standard error, a share), smallest (lift seen with a chance of 80 %).
+    """
+    category = str(judged.promotion["category"].iloc[0])
+    recent = weekly_units(sales, origin=day + dt.timedelta(days=1)).iloc[-judged.panel.start :].mean()
+    level = recent[[u for u in recent.index if u.split(",")[0] == category]]
+    rows = []
+    for length in weeks:
+        windows = quiet_windows(sales, promotions, weeks=length, until=day + dt.timedelta(days=1), pre_weeks=judged.panel.start, most=12)
+        for size in (1, 2, 3, 4):
+            rows += _best_group(windows, size, judged.stressed.taken, level / level.sum())
+    frame = pd.DataFrame(rows, columns=["weeks", "places", "names", "share", "error", "smallest"])
+    return frame.sort_values(["weeks", "places"], ignore_index=True)
+
+
+def chance_seen(error: float, lift: float) -> float:
+    """Return the chance that a test with a standard error claims a true lift.
+
+    Example:
+        >>> round(chance_seen(0.04, 0.1), 2)
+        0.77
+    """
+    from scipy.special import ndtr
+
+    return float(ndtr(np.log1p(lift) / max(error, 1e-9) - 1.645))
+
+
+def _best_group(windows: list[Panel], size: int, method: str, shares: pd.Series) -> list[dict[str, object]]:
+    errors = placebo_errors(windows, size=size, methods=[method], most=36, seed=size)
+    if errors.empty:
+        return []
+    half = errors["window"].median()
+    names = errors["units"].map(lambda u: tuple(sorted(u)))
+    own = errors.assign(names=names)[names.map(lambda n: len(n) == size and set(n) <= set(shares.index))]
+    pooled = float((errors["error"] ** 2).mean())
+    squares = own.assign(square=own["error"] ** 2, old=own["window"] <= half)
+    older = squares[squares["old"]].groupby("names")["square"].agg(["sum", "size"])
+    if older.empty:
+        return []
+    names = ((older["sum"] + _PRIOR_WINDOWS * pooled) / (older["size"] + _PRIOR_WINDOWS)).idxmin()
+    newer = squares[~squares["old"] & (squares["names"] == names)]["square"]
+    error = float(np.sqrt((newer.sum() + _PRIOR_WINDOWS * pooled) / (len(newer) + _PRIOR_WINDOWS)))
+    last = windows[-1]
+    places = ", ".join(n.split(", ", 1)[1] for n in names)
+    return [{"weeks": len(last.frame) - last.start, "places": size, "names": places, "share": float(shares[list(names)].sum()), "error": error, "smallest": float(np.expm1(SEEN * error))}]
+
+
+def _places(panel: Panel, stressed: Stress) -> pd.DataFrame:
+    """Return the lift of each unit; its interval is as much wider as it moved more before."""
+    method = stressed.taken
+    past = stressed.errors[stressed.errors["method"] == method]
+    ratio = bound(np.abs(past["error"].to_numpy()) / error_scale(past["spread"].to_numpy()), stressed.confidence)
+    found = {u: estimate(replace(panel, frame=panel.frame[[*panel.donors, u]], treated=(u,)), method) for u in panel.treated}
+    half = ratio * error_scale(np.array([abs(e.spread / e.expected) for e in found.values()]))
+    rows = []
+    for (unit, effect), wide in zip(found.items(), half, strict=True):
+        middle = np.log(max(1e-6, 1 + effect.relative))
+        low, high = np.expm1([middle - wide, middle + wide])
+        added = effect.effect * float(panel.sizes[unit]) * (len(panel.frame) - panel.start)
+        rows.append({"unit": unit, "relative": effect.relative, "low": low, "high": high, "units": added})
+    return pd.DataFrame(rows).sort_values("units", ascending=False, ignore_index=True)
+
+
+def _money(sales: pd.DataFrame, own: pd.DataFrame, panel: Panel) -> dict[str, float]:
+    day = pd.to_datetime(sales["day"])
+    first = pd.Timestamp(own["starts"].min())
+    at = (day - first).dt.days // 7
+    units = sales["category"].fillna("all").astype(str) + ", " + sales["region"].fillna("all").astype(str)
+    mine = units.isin(panel.treated)
+    during = sales[mine & (at >= 0) & (at < len(panel.frame) - panel.start)]
+    before = sales[mine & (at < 0) & (at >= -panel.start)]
+    cost = own["cost"].fillna(0.0).sum() if "cost" in own else 0.0
+    return {
+        "units": float(during["units"].sum()), "paid": float(during["amount"].sum()),
+        "usual": float(before["amount"].sum() / max(1e-9, before["units"].sum())), "cost": float(cost),
+    }
+
+
+def _worth(*, actual: float, paid: float, usual: float, margin: float, lift: float) -> tuple[float, float]:
+    without = actual / (1 + lift)
+    goods = usual * (1 - margin)
+    return paid - without * usual, paid - actual * goods - without * usual * margin
