@@ -220,6 +220,97 @@ def status(company: Company = "demo") -> None:
 
 
 @app.command()
+def alert(
+    company: Company = "demo",
+    monday: Annotated[
+        bool, typer.Option("--monday", help="Weekly messages too.")
+    ] = False,
+) -> None:
+    """Tell what somebody should know, once a cause. Example: opslib alert --monday."""
+    from opslib.publish import weekly
+    from opslib.runs.watch import alerts
+
+    _speak(company)
+    told = alerts.tell(company) + (weekly.tell(company) if monday else [])
+    names = {
+        "sent": say("sent"),
+        "failed": say("failed"),
+        "waiting": say("over budget"),
+    }
+    for state, what in told:
+        print(say("{state}: {what}", state=names[state], what=what))
+    if not told:
+        print(say("Nothing new to tell."))
+    raise typer.Exit(1 if any(state == "failed" for state, _ in told) else 0)
+
+
+@app.command()
+def diff(
+    old: Annotated[str, typer.Argument(help="Key of a run, as its page shows it.")],
+    new: Annotated[str, typer.Argument(help="Key of another run of the same.")],
+    company: Company = "demo",
+) -> None:
+    """Show how two runs' numbers differ, and why. Example: opslib diff 12ab 34cd."""
+    from opslib.runs.keep import changes
+
+    _speak(company)
+    one, other = (changes.of_key(company, key) for key in (old, new))
+    print(changes.difference(one, other))
+
+
+@app.command()
+def prune(
+    days: Annotated[int, typer.Option(help="Keep everything so many days.")] = 90,
+    company: Company = "demo",
+    yes: Yes = False,
+) -> None:
+    """Show what may go, then ask. Example: opslib prune --days 90."""
+    from opslib.runs.keep import prune as pruning
+
+    _speak(company)
+    leaving = pruning.plan(company, days=days)
+    print(pruning.told(leaving))
+    if leaving and not yes:
+        typer.confirm(say("Remove this?"), abort=True)
+    freed = words.number(pruning.prune(leaving) / 1e6, 1)
+    print(say("{size} MB freed.", size=freed))
+
+
+@app.command()
+def backup(
+    to: Annotated[Path | None, typer.Option(help="Folder; default: data.")] = None,
+    company: Company = "demo",
+) -> None:
+    """Keep warehouse, decisions and runs in one file. Example: opslib backup."""
+    from opslib.runs.keep import backup as keeping
+
+    _speak(company)
+    print(
+        say("The backup stands at {place}.", place=_short(keeping.backup(company, to)))
+    )
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that opslib backup made.")],
+    company: Annotated[str, typer.Option(help="Refuse any other company's.")] = "",
+    yes: Yes = False,
+) -> None:
+    """Put a backup back in place of what stands. Example: opslib restore FILE."""
+    from opslib.runs.keep import backup as keeping
+
+    if not yes:
+        typer.confirm(say("Replace what stands by {file}?", file=file.name), abort=True)
+    told = keeping.restore(file, company=company)
+    _publish(told["company"], changed=True)
+    print(
+        say(
+            "{company} stands as on {made}.", company=told["company"], made=told["made"]
+        )
+    )
+
+
+@app.command()
 def new(
     name: Annotated[str, typer.Argument(help="room/name, such as budget/travel.")],
 ) -> None:
@@ -245,6 +336,14 @@ def forget(
             say("Remove customer {number} for good?", number=number), abort=True
         )
     print(people.forget(company, number).report())
+    old = sorted((places.data() / "backups" / company).glob("*.tar.gz"))
+    if old:
+        from opslib.runs.keep import backup as keeping
+
+        kept = keeping.backup(company)
+        for file in old:
+            file.unlink()
+        print(say("Older backups are replaced by {place}.", place=_short(kept)))
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ import mistune
 
 from opslib import places, words
 from opslib.findings import Finding
+from opslib.runs.keep import changes
 from opslib.show import card, controls, stills, tables, theme
 from opslib.words import Text, catalogue
 
@@ -122,6 +123,11 @@ def _page(
     depth = len(Path(told["folder"]).parts)
     up = "../" * depth
     parts = list(_parts(book, language, still=kind == "mail", downloads=downloads))
+    changed = changes.since_last(told)
+    if changed:
+        head = say("What changed since last time").in_language(language)
+        said = card.escape(changed.in_language(language))
+        parts.append(f"<h2>{card.escape(head)}</h2><p>{said}</p>")
     where = say(
         "{company}, as of {day}", company=told["company"], day=words.day(told["day"])
     )

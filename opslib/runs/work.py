@@ -58,14 +58,18 @@ class Job:
 
 def say_exit(kind: str) -> Text:
     """Return an exit class in words."""
-    told = {
+    return exits().get(kind, Text(kind))
+
+
+def exits() -> dict[str, Text]:
+    """Return every exit class in words; each has its entry in RUNBOOK.md."""
+    return {
         "ok": say("ok"), "reused": say("kept"), "lacking data": say("lacks data"),
         "cell error": say("error"), "timeout": say("took too long"),
         "killed": say("kernel died"), "out of memory": say("out of memory"),
         "data changed": say("data changed meanwhile"),
         "stopped": say("stopped"), "lost": say("lost"), "running": say("running"),
     }  # fmt: skip
-    return told.get(kind, Text(kind))
 
 
 @dataclass
@@ -152,7 +156,8 @@ def kept(company: str, job: Job) -> dict[str, Any] | None:
     """Return the manifest of a finished run of the same key, or None."""
     folder = keys.report_folder(company, job.entry, job.day, job.key)
     told = manifest.read(folder)
-    whole = told and told["exit"] == "ok" and (folder / "notebook.ipynb").is_file()
+    whole = told and told["exit"] == "ok"
+    whole = whole and (job.replay or (folder / "notebook.ipynb").is_file())
     return told if whole else None
 
 

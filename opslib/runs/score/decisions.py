@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from opslib import periods, places
 from opslib.errors import ParameterError
 from opslib.runs import manifest
+from opslib.runs.keep import changes
 from opslib.warehouse.store import read_stamp
 from opslib.words import catalogue
 
@@ -133,14 +134,7 @@ def actions(company: str, names: list[str]) -> pd.DataFrame:
 def _run(company: str, run: str) -> dict[str, Any]:
     if "/" in run and (found := manifest.standing(manifest.of_notebook(company, run))):
         return found
-    folders = places.reports(company).glob(f"*/*/*_{run}*") if run.isalnum() else ()
-    hits = [m for p in folders if (m := manifest.read(p)) and m["exit"] == "ok"]
-    if len({m["key"] for m in hits}) == 1:
-        return hits[0]
-    raise ParameterError(
-        say("{count} finished runs fit {run}; give a run's key, as its page shows it", count=str(len(hits)), run=repr(run)),
-        name="run",
-    )  # fmt: skip
+    return changes.of_key(company, run)
 
 
 def _wrong(

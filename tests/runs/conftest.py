@@ -1,8 +1,10 @@
 """Small notebooks for the tests of the run engine."""
 
 import json
+from types import SimpleNamespace
 
 import nbformat
+import pytest
 
 from opslib import places
 
@@ -14,12 +16,18 @@ q = findings.Quantity(value=2, low=1, high=3, unit="units")
 here.show(findings.Finding(room="inventory", headline=Text(f"It is two: {word}", f"是二 {word}"), quantity=q))"""
 
 
-def notebook(name, *codes):
-    """Write a notebook of the inventory room and return its entry for the list."""
+def _notebook(name, *codes):
     cells = [
-        nbformat.v4.new_markdown_cell("# Is it well?", id="question", metadata={"zh": "# 好吗？"}),
-        nbformat.v4.new_code_cell(PARAMETERS, id="parameters", metadata={"tags": ["parameters"]}),
-        *(nbformat.v4.new_code_cell(c, id=f"step-{'abc'[i]}") for i, c in enumerate(codes)),
+        nbformat.v4.new_markdown_cell(
+            "# Is it well?", id="question", metadata={"zh": "# 好吗？"}
+        ),
+        nbformat.v4.new_code_cell(
+            PARAMETERS, id="parameters", metadata={"tags": ["parameters"]}
+        ),
+        *(
+            nbformat.v4.new_code_cell(c, id=f"step-{'abc'[i]}")
+            for i, c in enumerate(codes)
+        ),
     ]
     path = places.notebooks() / "inventory" / f"{name}.ipynb"
     path.parent.mkdir(exist_ok=True)
@@ -31,6 +39,15 @@ def notebook(name, *codes):
     }  # fmt: skip
 
 
-def listed(*entries):
-    """Make these the list of notebooks."""
-    (places.notebooks() / "gallery.yaml").write_text(json.dumps({"notebooks": list(entries)}), "utf-8")
+def _listed(*entries):
+    (places.notebooks() / "gallery.yaml").write_text(
+        json.dumps({"notebooks": list(entries)}), "utf-8"
+    )
+
+
+@pytest.fixture
+def books(demo_home):
+    """Return what makes small notebooks: `notebook`, `listed`, and a last cell."""
+    return SimpleNamespace(
+        notebook=_notebook, listed=_listed, show=SHOW, home=demo_home
+    )
