@@ -86,7 +86,7 @@ def demand(
         actions=_watch(panel, coming, day, currency),
         checks=_forecast_checks(scores),
         caveats=tuple(caveats),
-        predictions=_predictions(coming, day),
+        predictions=_predictions(coming),
     )
 
 
@@ -130,7 +130,7 @@ def reorder(made: Decision, told: Terms, *, day: dt.date, currency: str) -> Find
             *_forecast_checks(tests.combined(test)),
         ),
         caveats=_order_caveats(told, need),
-        predictions=_predictions(coming, day),
+        predictions=_predictions(coming),
         facts={"order_money": money, "order_units": units},
     )
 
@@ -639,16 +639,27 @@ def _watch(
     )  # fmt: skip
 
 
-def _predictions(coming: Forecast, day: dt.date) -> tuple[Prediction, ...]:
-    sums = coming.paths.sum(axis=0)
-    return tuple(
-        Prediction(
-            name="weekly_units", target={"item": "all", "place": "all"},
-            due=(week + pd.Timedelta(days=6)).date(), unit="units",
-            quantiles={str(q): float(np.quantile(sums[:, at], q)) for q in (0.1, 0.5, 0.9)},
-        )
-        for at, week in enumerate(coming.weeks)
-    )  # fmt: skip
+def _predictions(coming: Forecast) -> tuple[Prediction, ...]:
+    """Foretell the next four weeks of the items with most expected units, all places."""
+    rows = coming.keys.reset_index(drop=True).groupby("item").indices
+    most = sorted(rows, key=lambda item: -coming.mean[rows[item]].sum())[:60]
+    told = []
+    for item in most:
+        sums = coming.paths[rows[item]].sum(axis=0)
+        for at, week in enumerate(coming.weeks[:4]):
+            levels = {
+                str(q): float(np.quantile(sums[:, at], q)) for q in (0.1, 0.5, 0.9)
+            }
+            told.append(
+                Prediction(
+                    name="weekly_units",
+                    target={"item": str(item)},
+                    due=(week + pd.Timedelta(days=6)).date(),
+                    unit="units",
+                    quantiles=levels,
+                )
+            )
+    return tuple(told)
 
 
 def _reason(row: object) -> Text:
