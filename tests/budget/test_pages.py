@@ -268,8 +268,7 @@ def test_the_control_page_keeps_people_out(tables, books):
     )
     assert not bare.checks[0].passed
     assert set(budget.breaches(asked, limits.head(0), day=DAY)["kind"]) == {
-        "unapproved",
-        "late",
+        "unapproved"
     }
     assert said.quantity.high == pytest.approx(said.quantity.low + split)
     shown = [
