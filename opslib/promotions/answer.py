@@ -249,7 +249,7 @@ def journeys(credit: Credit, *, day: dt.date) -> Finding:
 
 def credit_table(credit: Credit) -> Table:
     """Return the credit of each channel, five ways."""
-    labels = {"removal": say("Lost without it"), "low": say("at least"), "high": say("at most"), "shapley": say("Shared evenly along the path's channels"), "first": say("First contact"), "last": say("Last contact"), "linear": say("Every contact alike"), "paths": say("Purchases that met it")}
+    labels = {"removal": say("Lost without it"), "low": say("at least"), "high": say("at most"), "shapley": say("Shared evenly"), "first": say("First contact"), "last": say("Last contact"), "linear": say("Every contact alike"), "paths": say("Purchases that met it")}
     return Table(name="credit", title=say("Share of purchases, five ways of sharing them out"), frame=credit.shares, headings={"channel": _head(say("Channel")), **{k: _head(v, "percent", 1) for k, v in labels.items()}})
 
 
