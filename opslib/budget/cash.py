@@ -1,9 +1,13 @@
-"""This module owns cash: could we run short at any month end, when, what then."""
+"""This module owns cash: could we run short at any month end, when, what then.
 
+It is long because every source of cash is read here, beside the exact walk that proves it.
+"""
+
+# fmt: off
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -29,6 +33,9 @@ class Cash:
             13 weeks and 12 months.
         replicates: Independent scramblings among the draws.
         lenders: Loan to the cash its lender demands.
+        receipts: Expected money received by each month end, summed up.
+        payments: Expected money paid to suppliers by each month end, summed up.
+        follows: Share of later payments that are suppliers' bills and follow sales.
     """
 
     weeks: np.ndarray
@@ -39,6 +46,9 @@ class Cash:
     known: pd.DataFrame
     replicates: int
     lenders: dict[str, float]
+    receipts: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    payments: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    follows: float = 0.0
 
 
 def chance_below_walk(start: float, drift: float, steps: int) -> float:
@@ -66,9 +76,7 @@ def chance_below_walk(start: float, drift: float, steps: int) -> float:
     return float(1 - weight @ density)
 
 
-def draw_walk(
-    start: float, drift: float, sd: float, steps: int, *, seed: int = 1
-) -> np.ndarray:
+def draw_walk(start: float, drift: float, sd: float, steps: int, *, seed: int = 1) -> np.ndarray:
     """Return draws of a balance that drifts and wanders, largest directions first.
 
     Args:
@@ -114,7 +122,7 @@ def foresee(
         replicates: Independent scramblings.
         seed: The same seed gives the same draws.
         revenue: Draws x weeks of receipts as factors of expected ones, from the demand
-            room; by default receipts vary as in the past year.
+            room, suppliers' bills following; by default receipts vary as in the past year.
 
     Returns:
         The draws, 13 weeks and 12 months ahead.
@@ -123,30 +131,27 @@ def foresee(
         ValueError: Fewer than 26 weeks of cash days.
     """
     days = _cash_days(tables["cash_days"], day)
-    ahead = pd.date_range(
-        pd.Timestamp(day) + pd.Timedelta(days=1), periods=371, freq="D"
-    )
+    ahead = pd.date_range(pd.Timestamp(day) + pd.Timedelta(days=1), periods=371, freq="D")
     count = points * replicates
     normals = special.ndtr(_normals(18, replicates, points, seed))
     usual_in, usual_out = _usual(days, tables)
     owed, told_in = _invoices(tables.get("receivables"), ahead, day, usual_in.sum())
     owing, told_out = _invoices(tables.get("payables"), ahead, day, usual_out.sum())
-    dated = _dated(tables.get("dated_payments"), ahead) + _loans(
-        tables.get("loans"), ahead
-    )
-    rate = _rates(
-        tables.get("exchange_rates"), tables.get("payables"), normals[:, 0], day
-    )
+    dated = _dated(tables.get("dated_payments"), ahead) + _loans(tables.get("loans"), ahead)
+    rate = _rates(tables.get("exchange_rates"), tables.get("payables"), normals[:, 0], day)
     delay = _delays(tables.get("receivables"), normals[:, 1])
     flow = np.repeat((-dated)[None, :], count, axis=0)
     flow += _late(owed, delay)
     flow -= owing[None, :] * rate[:, None]
-    level = _block_level(usual_in - usual_out, normals[:, 2:])
+    known_in = usual_in if revenue is None else usual_in.mean()  # sales are drawn elsewhere
+    level = _block_level(known_in - usual_out, normals[:, 2:])
     blocks = np.repeat(level, 28, axis=1)[:, : len(ahead)]
     fresh_in = usual_in.mean() * (1 - told_in)[None, :]
-    if revenue is not None:
-        fresh_in = fresh_in * _weekly_factors(revenue, normals[:, 16], len(ahead))
     fresh_out = usual_out.mean() * (1 - told_out)[None, :] * np.ones((count, 1))
+    if revenue is not None:
+        sold = _weekly_factors(revenue, normals[:, 16], len(ahead))
+        fresh_in = fresh_in * sold
+        fresh_out *= 1 + told_out[0] * (sold.mean(axis=1, keepdims=True) - 1)
     flow += fresh_in - fresh_out + blocks
     balance = float(days["closing"].iloc[-1]) + np.cumsum(flow, axis=1)
     lenders = _lenders(tables.get("loans"), day)
@@ -158,11 +163,12 @@ def foresee(
         week_ends=[ahead[i].date() for i in week_at],
         month_ends=[ahead[i].date() for i in month_at],
         floor=max([0.0, *lenders.values()]),
-        known=_sources(
-            owed, owing, dated, fresh_in.mean(axis=0), fresh_out[0], month_at[-1]
-        ),
+        known=_sources(owed, owing, dated, fresh_in.mean(axis=0), fresh_out.mean(axis=0), month_at[-1]),
         replicates=replicates,
         lenders=lenders,
+        receipts=np.cumsum(owed + fresh_in.mean(axis=0))[month_at],
+        payments=np.cumsum(owing + fresh_out.mean(axis=0))[month_at],
+        follows=float(told_out[0]),
     )
 
 
@@ -197,12 +203,10 @@ def shortage(cash: Cash, *, headroom: float = 0.0) -> pd.DataFrame:
             "error": error * stats.t.ppf(0.975, cash.replicates - 1),
             "low": low, "middle": middle, "high": high,
         }
-    )  # fmt: skip
+    )
 
 
-def headroom(
-    cash: Cash, chances: tuple[float, ...] = (0.2, 0.1, 0.05, 0.01)
-) -> pd.DataFrame:
+def headroom(cash: Cash, chances: tuple[float, ...] = (0.2, 0.1, 0.05, 0.01)) -> pd.DataFrame:
     """Return how much extra cash or credit buys which chance of never being short.
 
     Args:
@@ -224,6 +228,47 @@ def headroom(
     return pd.DataFrame({"chance": chances, "needed": needed})
 
 
+def past(tables: dict[str, pd.DataFrame], *, day: dt.date, dates: int = 8) -> pd.DataFrame:
+    """Return what would have been foretold of cash at earlier dates, and what came.
+
+    Each date is 4 weeks before the next, the newest 13 weeks before today, and sees only
+    what was known on it; its reading 13 weeks on overlaps with its neighbours'.
+
+    Args:
+        tables: As `foresee`.
+        day: Today.
+        dates: Most earlier dates.
+
+    Returns:
+        One row a date and week (4, 8, 13): origin, week, low, middle, high (80 %), fact,
+        held, naive (the balance of the origin, money).
+    """
+    balance = _cash_days(tables["cash_days"], day).set_index("day")["closing"].astype(float)
+    rows = []
+    for back in range(dates, 0, -1):
+        origin = pd.Timestamp(day) - pd.Timedelta(days=7 * WEEKS + 28 * (back - 1))
+        known = {name: _known(frame, origin) for name, frame in tables.items()}
+        if len(known["cash_days"]) < 26 * 7:
+            continue
+        told = foresee(known, day=origin.date(), points=64)
+        for week in (4, 8, 13):
+            low, middle, high = np.quantile(told.weeks[:, week - 1], [0.1, 0.5, 0.9])
+            fact = balance.asof(origin + pd.Timedelta(days=7 * week))
+            rows.append((origin, week, low, middle, high, fact, low <= fact <= high, balance.asof(origin)))
+    return pd.DataFrame(rows, columns=["origin", "week", "low", "middle", "high", "fact", "held", "naive"])
+
+
+def _known(frame: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
+    """Return the rows of a table as they were known on a day."""
+    for name in ("day", "issued"):
+        if name in frame:
+            frame = frame[pd.to_datetime(frame[name]) <= day]
+    if "paid" in frame:
+        paid = pd.to_datetime(frame["paid"])
+        frame = frame.assign(paid=paid.where(paid <= day))
+    return frame
+
+
 def _normals(size: int, replicates: int, points: int, seed: int) -> np.ndarray:
     """Return normals of a walk's steps whose first Sobol' directions are its slowest."""
     walk = np.tril(np.ones((size, size)))
@@ -232,9 +277,7 @@ def _normals(size: int, replicates: int, points: int, seed: int) -> np.ndarray:
     drawn = []
     for at in range(replicates):
         sobol = qmc.Sobol(size, rng=np.random.default_rng([seed, at]))
-        uniform = np.clip(
-            sobol.random_base2(int(np.log2(points))), 2.0**-33, 1 - 2.0**-33
-        )
+        uniform = np.clip(sobol.random_base2(int(np.log2(points))), 2.0**-33, 1 - 2.0**-33)
         drawn.append(special.ndtri(uniform) @ turned.T)
     return np.concatenate(drawn)
 
@@ -266,9 +309,7 @@ def _invoices(
     return by_day, np.where(np.arange(len(ahead)) < term, share, 0.0)
 
 
-def _usual(
-    days: pd.DataFrame, tables: dict[str, pd.DataFrame]
-) -> tuple[np.ndarray, np.ndarray]:
+def _usual(days: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> tuple[np.ndarray, np.ndarray]:
     """Return the past year's daily flows without what is dated or an owner's drawing."""
     year = days.tail(364)
     inflow = year["inflow"].astype(float).to_numpy()
@@ -286,9 +327,7 @@ def _dated(frame: pd.DataFrame | None, ahead: pd.DatetimeIndex) -> np.ndarray:
     known = due.reindex(ahead, fill_value=0.0).to_numpy()
     last = due.index.max()
     missing = np.asarray(ahead > last)
-    return np.where(
-        missing, due[due.index > last - pd.Timedelta(days=364)].sum() / 364, known
-    )
+    return np.where(missing, due[due.index > last - pd.Timedelta(days=364)].sum() / 364, known)
 
 
 def _loans(frame: pd.DataFrame | None, ahead: pd.DatetimeIndex) -> np.ndarray:
@@ -297,9 +336,7 @@ def _loans(frame: pd.DataFrame | None, ahead: pd.DatetimeIndex) -> np.ndarray:
         return paid
     for loan in frame.itertuples():
         running = np.asarray(ahead <= pd.Timestamp(loan.ends))
-        paid += (
-            np.asarray(ahead.is_month_end) * running * float(loan.monthly_payment or 0)
-        )
+        paid += np.asarray(ahead.is_month_end) * running * float(loan.monthly_payment or 0)
     return paid
 
 
@@ -324,30 +361,18 @@ def _delays(frame: pd.DataFrame | None, chance: np.ndarray) -> np.ndarray:
 
 def _late(owed: np.ndarray, delay: np.ndarray) -> np.ndarray:
     longest = int(delay.max())
-    moved = np.array(
-        [
-            np.concatenate([np.zeros(k), owed[: len(owed) - k]])
-            for k in range(longest + 1)
-        ]
-    )
+    moved = np.array([np.concatenate([np.zeros(k), owed[: len(owed) - k]]) for k in range(longest + 1)])
     return moved[delay]
 
 
-def _rates(
-    rates: pd.DataFrame | None,
-    bills: pd.DataFrame | None,
-    chance: np.ndarray,
-    day: dt.date,
-) -> np.ndarray:
+def _rates(rates: pd.DataFrame | None, bills: pd.DataFrame | None, chance: np.ndarray, day: dt.date) -> np.ndarray:
     """Return the factor of what we owe: foreign bills move with their currency."""
     if rates is None or rates.empty or bills is None or bills.empty:
         return np.ones(len(chance))
     share = bills.groupby("currency")["amount"].sum() / bills["amount"].sum()
     spread = 0.0
     for code, part in share.items():
-        mine = (
-            rates[(rates["currency"] == code)].sort_values("day")["rate"].astype(float)
-        )
+        mine = rates[(rates["currency"] == code)].sort_values("day")["rate"].astype(float)
         if len(mine) > 60:
             spread += float(part) * float(np.log(mine).diff().std()) * np.sqrt(30)
     return np.exp(spread * special.ndtri(chance) - spread**2 / 2)
@@ -358,20 +383,14 @@ def _block_level(net: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     blocks = (net - net.mean())[: len(net) // 28 * 28].reshape(-1, 28).mean(axis=1)
     blocks = np.sort(blocks * np.sqrt(len(blocks) / max(1, len(blocks) - 1)))
     count = 371 // 28 + 1
-    return blocks[
-        np.minimum((uniform[:, :count] * len(blocks)).astype(int), len(blocks) - 1)
-    ]
+    return blocks[np.minimum((uniform[:, :count] * len(blocks)).astype(int), len(blocks) - 1)]
 
 
 def _weekly_factors(revenue: np.ndarray, chance: np.ndarray, days: int) -> np.ndarray:
     order = np.argsort(revenue.sum(axis=1), kind="stable")
-    rows = revenue[order][
-        np.minimum((chance * len(revenue)).astype(int), len(revenue) - 1)
-    ]
+    rows = revenue[order][np.minimum((chance * len(revenue)).astype(int), len(revenue) - 1)]
     factors = np.repeat(rows, 7, axis=1)[:, :days]
-    rest = np.repeat(
-        factors.mean(axis=1, keepdims=True), days - factors.shape[1], axis=1
-    )
+    rest = np.repeat(factors.mean(axis=1, keepdims=True), days - factors.shape[1], axis=1)
     return np.concatenate([factors, rest], axis=1)
 
 
@@ -381,9 +400,6 @@ def _sources(*flows: np.ndarray | int) -> pd.DataFrame:
         "invoices due from customers": owed, "later receipts": fresh_in,
         "invoices due to suppliers": -owing, "dated payments and loans": -dated,
         "later payments": -fresh_out,
-    }  # fmt: skip
-    rows = [
-        (n, float(f[: 7 * WEEKS].sum()), float(f[: last + 1].sum()))
-        for n, f in named.items()
-    ]
+    }
+    rows = [(n, float(f[: 7 * WEEKS].sum()), float(f[: last + 1].sum())) for n, f in named.items()]
     return pd.DataFrame(rows, columns=["source", "weeks", "months"])

@@ -4,6 +4,7 @@ The blend's weights are learnt on units that are not scored: other departments w
 one year is all there is, earlier years where there are some.
 """
 
+# fmt: off
 from __future__ import annotations
 
 import itertools
@@ -34,9 +35,7 @@ class Blend:
     errors: np.ndarray
 
 
-def guesses(
-    actual: np.ndarray, plan: np.ndarray, estimate: np.ndarray | None = None
-) -> pd.DataFrame:
+def guesses(actual: np.ndarray, plan: np.ndarray, estimate: np.ndarray | None = None) -> pd.DataFrame:
     """Return the year's total of each unit by each plain method.
 
     Args:
@@ -80,7 +79,7 @@ def guesses(
 def learn(
     actual: np.ndarray, plan: np.ndarray, closed: int,
     estimate: np.ndarray | None = None, *, seed: int = 1,
-) -> Blend:  # fmt: skip
+) -> Blend:
     """Learn weights and errors on units whose year is known.
 
     Args:
@@ -117,7 +116,7 @@ def learn(
 def foretell(
     blend: Blend, actual: np.ndarray, plan: np.ndarray,
     estimate: np.ndarray | None = None, *, coverage: float = 0.8,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """Return each unit's year with its band and its chance of ending over plan.
 
     Args:
@@ -140,13 +139,13 @@ def foretell(
             "forecast": total, "low": total + width * low, "high": total + width * high,
             "chance_over": 1 - (rank + 0.5) / (len(blend.errors) + 1),
         }
-    )  # fmt: skip
+    )
 
 
 def left_out(
     actual: np.ndarray, plan: np.ndarray, closed: int,
     estimate: np.ndarray | None = None, *, repeats: int = 5,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """Return what would have been foretold of each unit by learning on the others.
 
     A tenth of the units is left out at a time; the mean of several partings is taken.
@@ -167,9 +166,7 @@ def left_out(
         told = []
         for k in range(10):
             seen, held = part != k, part == k
-            mine = (
-                (None, None) if estimate is None else (estimate[seen], estimate[held])
-            )
+            mine = (None, None) if estimate is None else (estimate[seen], estimate[held])
             blend = learn(actual[seen], plan[seen], closed, mine[0], seed=repeat)
             frame = foretell(blend, actual[held, :closed], plan[held], mine[1])
             told.append(frame.set_index(np.flatnonzero(held)))
@@ -196,18 +193,13 @@ def race(told: pd.DataFrame, fact: np.ndarray) -> pd.DataFrame:
     """
     fact = np.asarray(fact, float)
     size = np.abs(fact).sum()
-    rows = [
-        (name, np.abs(told[name] - fact).sum() / size, (told[name] - fact).sum() / size)
-        for name in told.columns
-    ]
+    rows = [(name, np.abs(told[name] - fact).sum() / size, (told[name] - fact).sum() / size) for name in told.columns]
     frame = pd.DataFrame(rows, columns=["method", "error", "bias"])
     frame = frame.sort_values("error", ignore_index=True)
     return frame.assign(behind=frame["error"] - frame["error"].min())
 
 
-def _inputs(
-    actual: np.ndarray, plan: np.ndarray, estimate: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
+def _inputs(actual: np.ndarray, plan: np.ndarray, estimate: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Return guesses of the rest of the year, and what the error's size depends on."""
     told = guesses(actual, plan, estimate)
     chosen = ["run rate", "remaining plan", "newest months", "plan"]
@@ -216,9 +208,7 @@ def _inputs(
     closed = actual.shape[1]
     year = np.maximum(np.abs(plan.sum(axis=1)), 1e-9)
     wander = actual.std(axis=1, ddof=min(1, closed - 1)) * (12 - closed) / closed**0.5
-    size = np.column_stack(
-        [np.ones(len(year)), np.log(year), np.log(wander + 0.01 * year)]
-    )
+    size = np.column_stack([np.ones(len(year)), np.log(year), np.log(wander + 0.01 * year)])
     return rest, size
 
 

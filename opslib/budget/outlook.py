@@ -1,5 +1,6 @@
 """This module owns a company's year end: its books, its outlook, its draws."""
 
+# fmt: off
 from __future__ import annotations
 
 import datetime as dt
@@ -51,8 +52,12 @@ class Outlook:
         result: Draws of revenue less spending, money.
         plan_spending: The budget for spending, money.
         plan_result: The budgeted result, money.
-        scores: Closed months x units, how far each lay above expectation, in sds.
+        scores: Closed months x units, how far each lay on the bad side of expectation
+            (above for spending, below for revenue), in sds.
         method: The method whose total is the centre.
+        months: First day of each open month.
+        expected: Units x open months, expected money.
+        tie: Correlation of the units' months.
     """
 
     table: pd.DataFrame
@@ -62,11 +67,12 @@ class Outlook:
     plan_result: float
     scores: pd.DataFrame
     method: str
+    months: pd.DatetimeIndex
+    expected: np.ndarray
+    tie: np.ndarray
 
 
-def open_books(
-    budget: pd.DataFrame, actuals: pd.DataFrame, *, day: dt.date, version: str = ""
-) -> Books:
+def open_books(budget: pd.DataFrame, actuals: pd.DataFrame, *, day: dt.date, version: str = "") -> Books:
     """Return the budget in force on a day and all that was closed by then.
 
     The budget is the version asked for, else the first adopted one of the newest year:
@@ -88,13 +94,9 @@ def open_books(
         msg = f"no version {version!r} was adopted by {day}; there are {sorted(set(known['version']))}"
         raise ValueError(msg)
     month = pd.to_datetime(known["month"])
-    year = pd.Timestamp(
-        now.year if (month.dt.year == now.year).any() else month.dt.year.max(), 1, 1
-    )
+    year = pd.Timestamp(now.year if (month.dt.year == now.year).any() else month.dt.year.max(), 1, 1)
     of_year = known[month.dt.year == year.year]
-    version = version or str(
-        of_year.sort_values(["adopted", "version"])["version"].iloc[0]
-    )
+    version = version or str(of_year.sort_values(["adopted", "version"])["version"].iloc[0])
     chosen = known[known["version"] == version]
     plan = chosen.assign(month=pd.to_datetime(chosen["month"])).pivot_table(
         index=KEY, columns="month", values="amount", aggfunc="sum"
@@ -114,7 +116,7 @@ def open_books(
         version=version,
         year=year,
         closed=int((past.columns >= year).sum()),
-    )  # fmt: skip
+    )
 
 
 def own_history(past: np.ndarray, ahead: int) -> tuple[np.ndarray, np.ndarray]:
@@ -136,11 +138,7 @@ def own_history(past: np.ndarray, ahead: int) -> tuple[np.ndarray, np.ndarray]:
         ([30.0], True)
     """
     months = past.shape[1]
-    origins = (
-        range(max(6, months - 18), months - ahead + 1)
-        if months - ahead >= 8
-        else range(0)
-    )
+    origins = range(max(6, months - 18), months - ahead + 1) if months - ahead >= 8 else range(0)
     loss, facts, told = [], [], []
     for at in origins:
         tried = _tries(past[:, :at], ahead)
@@ -150,20 +148,14 @@ def own_history(past: np.ndarray, ahead: int) -> tuple[np.ndarray, np.ndarray]:
         facts.append(fact / size)
         told.append(tried / size)
     tries = _tries(past, ahead)
-    noise = _noise(past)
-    floor = noise**2 * (1 / ahead + 1 / 9)
+    wander = noise(past)
+    floor = wander**2 * (1 / ahead + 1 / 9)
     if not loss:
         return tries[:3].mean(axis=0), np.sqrt(floor * 1.5) + 1e-4
     by_unit = np.mean(loss, axis=0)
     weight = 1 / (by_unit + by_unit.mean(axis=1, keepdims=True) + floor + 1e-9)
     weight = weight / weight.sum(axis=0)
-    past_error = np.mean(
-        [
-            (np.sum(weight * t, axis=0) - f) ** 2
-            for t, f in zip(told, facts, strict=True)
-        ],
-        axis=0,
-    )
+    past_error = np.mean([(np.sum(weight * t, axis=0) - f) ** 2 for t, f in zip(told, facts, strict=True)], axis=0)
     error = np.sqrt((past_error + floor) / 2 + 0.5 * np.maximum(past_error - floor, 0))
     return np.sum(weight * tries, axis=0), error + 1e-4
 
@@ -171,20 +163,22 @@ def own_history(past: np.ndarray, ahead: int) -> tuple[np.ndarray, np.ndarray]:
 def outlook(
     books: Books, *, method: str = "ours", shocks: dict[str, np.ndarray] | None = None,
     points: int = 1024, seed: int = 1,
-) -> Outlook:  # fmt: skip
+) -> Outlook:
     """Return where the year ends, from draws that add up from lines to the whole.
 
     Args:
         books: The year's books with 1 to 11 closed months.
         method: `ours` or a method of `forecast.guesses` for the centre.
-        shocks: Line to factors drawn by another room (demand, promotions).
+        shocks: Line to factors drawn by another room (demand, promotions), mean near
+            one; their variance is taken out of the line's own, not added to it.
         points: Draws in a replicate, a power of two; there are 16 replicates.
         seed: The same seed gives the same draws.
 
     Raises:
         ValueError: The year has no closed or no open month.
     """
-    spent, rest, error = _rest(books, method)
+    spent, rest, error = rest_of_year(books, method)
+    error = without(error, books.units["line"], shocks or {})
     left = 12 - books.closed
     profile = np.abs(books.plan[:, books.closed :]) + 1e-9
     profile = profile / profile.sum(axis=1, keepdims=True)
@@ -192,12 +186,7 @@ def outlook(
     sigma = np.sqrt(np.log1p((error / steady) ** 2))
     units = books.units
     drawn = [
-        lines.line(
-            str(u.line),
-            "lognormal",
-            [1.0, float(min(s, 1.5))],
-            department=str(u.department),
-        )
+        lines.line(str(u.line), "lognormal", [1.0, float(min(s, 1.5))], department=str(u.department))
         for u, s in zip(units.itertuples(), sigma, strict=True)
     ]
     tie = joint.from_history(np.diff(np.log(np.maximum(books.past.T, 1e-9)), axis=0))
@@ -205,14 +194,14 @@ def outlook(
     of = simulate.model(
         drawn, scale=rest[:, None] * profile, by_line=tie, known=spent, signs=spending,
         by_month=BETWEEN_MONTHS if left > 1 else 0.0,
-    )  # fmt: skip
+    )
     draws = simulate.simulate(of, points=points, seed=seed, shocks=shocks)
     plan = books.plan.sum(axis=1)
     low, high = np.quantile(draws.by_line, [0.1, 0.9], axis=0)
     table = units.assign(
         plan=plan, spent=spent, forecast=draws.by_line.mean(axis=0), low=low, high=high,
         chance_over=(draws.by_line > plan).mean(axis=0),
-    )  # fmt: skip
+    )
     return Outlook(
         table=table,
         draws=draws,
@@ -221,70 +210,30 @@ def outlook(
         plan_result=float(plan @ (1 - 2 * spending)),
         scores=_scores(books),
         method=method,
+        months=pd.date_range(books.year, periods=12, freq="MS")[books.closed :],
+        expected=rest[:, None] * profile,
+        tie=tie,
     )
 
 
-def past_race(
-    budget: pd.DataFrame, actuals: pd.DataFrame, books: Books
-) -> pd.DataFrame:
-    """Return how near each method came at this point of earlier years.
+def rest_of_year(books: Books, method: str = "ours") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return spent, expected rest of the year (money), and its error as a share.
 
     Args:
-        budget: All budget versions.
-        actuals: All booked months.
-        books: The books of this year.
+        books: The year's books with 1 to 11 closed months.
+        method: `ours` or a method of `forecast.guesses`.
 
-    Returns:
-        One row a method as `forecast.race`; empty where no earlier year has a budget
-        and twelve booked months.
+    Raises:
+        ValueError: The year has no closed or no open month.
     """
-    told, facts = [], []
-    for back in (1, 2, 3):
-        start = books.year - pd.DateOffset(years=back)
-        day = (
-            start + pd.DateOffset(months=books.closed) + pd.Timedelta(days=14)
-        ).date()
-        try:
-            before = open_books(budget, actuals, day=day)
-        except ValueError:
-            continue
-        mine = actuals.assign(month=pd.to_datetime(actuals["month"]))
-        mine = mine[
-            (mine["month"] >= start) & (mine["month"] < start + pd.DateOffset(years=1))
-        ]
-        if (
-            before.year != start
-            or before.closed != books.closed
-            or mine["month"].nunique() < 12
-        ):
-            continue
-        fact = mine.groupby(KEY)["amount"].sum()
-        facts.append(
-            fact.reindex(pd.MultiIndex.from_frame(before.units)).fillna(0.0).to_numpy()
-        )
-        spent, rest, _ = _rest(before, "ours")
-        table = forecast.guesses(before.past[:, -before.closed :], before.plan)
-        told.append(table.assign(ours=spent + rest))
-    if not told:
-        return pd.DataFrame(columns=["method", "error", "bias", "behind"])
-    return forecast.race(pd.concat(told, ignore_index=True), np.concatenate(facts))
-
-
-def _rest(books: Books, method: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return spent, expected rest of the year, and the rest's error as a share."""
     if not 0 < books.closed < 12:
         msg = f"{books.closed} months of {books.year:%Y} are closed; 1 to 11 are needed. Choose another as_of."
         raise ValueError(msg)
     mine = books.past[:, -books.closed :]
     spent = mine.sum(axis=1)
-    shape = (
-        books.plan
-        / np.where(books.plan.mean(axis=1) > 0, books.plan.mean(axis=1), 1)[:, None]
-    )
+    shape = books.plan / np.where(books.plan.mean(axis=1) > 0, books.plan.mean(axis=1), 1)[:, None]
     shape = np.where(shape > 0.05, shape, 1.0)
-    level, error = own_history(
-        books.past / shape[:, books.months.month - 1], 12 - books.closed
-    )
+    level, error = own_history(books.past / shape[:, books.months.month - 1], 12 - books.closed)
     shaped = level * shape[:, books.closed :].mean(axis=1)
     plain, second = own_history(books.past, 12 - books.closed)
     rest = (shaped + plain) / 2
@@ -293,6 +242,32 @@ def _rest(books: Books, method: str) -> tuple[np.ndarray, np.ndarray, np.ndarray
     if method != "ours":
         rest = forecast.guesses(mine, books.plan)[method].to_numpy() - spent
     return spent, np.maximum(rest, 0.0), error
+
+
+def sales_shocks(books: Books, factors: np.ndarray) -> dict[str, np.ndarray]:
+    """Return draws of sales as shocks of every revenue and cost line.
+
+    Goods are bought for what is sold, so both kinds move by the same factor.
+
+    Args:
+        books: The year's books.
+        factors: Draws x weeks, each week's sales against what is expected.
+    """
+    kinds = books.units["kind"].isin(["revenue", "cost"])
+    return dict.fromkeys(books.units.loc[kinds, "line"], factors.mean(axis=1))
+
+
+def without(error: np.ndarray, names: pd.Series, shocks: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the lines' own errors less what the shocks already carry, at least a fifth.
+
+    Args:
+        error: Standard error of each unit, as a share.
+        names: Line of each unit.
+        shocks: Line to factors drawn by another room.
+    """
+    carried = names.map({n: float(np.std(f)) for n, f in shocks.items()}).fillna(0.0)
+    own = np.sqrt(np.maximum(error**2 - carried.to_numpy(float) ** 2, 0))
+    return np.where(carried > 0, np.maximum(own, 0.2 * error), error)
 
 
 def _tries(past: np.ndarray, ahead: int) -> np.ndarray:
@@ -312,7 +287,7 @@ def _tries(past: np.ndarray, ahead: int) -> np.ndarray:
     return np.array([*means, season])
 
 
-def _noise(past: np.ndarray) -> np.ndarray:
+def noise(past: np.ndarray) -> np.ndarray:
     """Return the share by which a month differs from its neighbours' mean."""
     level = np.abs(past).mean(axis=1) + 1e-9
     steps = np.diff(past[:, -24:], axis=1)
@@ -320,20 +295,20 @@ def _noise(past: np.ndarray) -> np.ndarray:
 
 
 def _scores(books: Books) -> pd.DataFrame:
-    """Return how far each closed month of the year lay above the year before's level."""
+    """Return how far each closed month lay on the bad side of the year before's level.
+
+    A line's swing is the larger of its steps from month to month and its spread around
+    last year's level without season; the error of that level is added.
+    """
     before, mine = books.past[:, : -books.closed], books.past[:, -books.closed :]
-    usual = (
-        before[:, -12:].mean(axis=1, keepdims=True)
-        if before.shape[1]
-        else mine.mean(axis=1, keepdims=True)
-    )
-    shape = books.plan[:, : books.closed] / np.maximum(
-        books.plan.mean(axis=1, keepdims=True), 1e-9
-    )
-    wide = _noise(books.past)[:, None] * np.abs(usual) + 1e-9 + 0.01 * np.abs(usual)
+    full = books.plan / np.maximum(books.plan.mean(axis=1, keepdims=True), 1e-9)
+    full = np.where(full > 0.05, full, 1.0)
+    known = before if before.shape[1] else mine
+    level = known[:, -12:] / full[:, books.months[: known.shape[1]].month[-12:] - 1]
+    usual = level.mean(axis=1, keepdims=True)
+    size = np.abs(usual) + 1e-9
+    swing = np.maximum(noise(books.past)[:, None], level.std(axis=1, ddof=min(1, level.shape[1] - 1))[:, None] / size)
+    wide = (swing + 0.01) * size * np.sqrt(1 + 1 / level.shape[1])
     names = (books.units["line"] + ", " + books.units["department"]).tolist()
-    return pd.DataFrame(
-        ((mine - usual * shape) / wide).T,
-        columns=names,
-        index=books.months[-books.closed :],
-    )
+    bad = np.where(books.units["kind"] == "revenue", -1.0, 1.0)[:, None]
+    return pd.DataFrame((bad * (mine - usual * full[:, : books.closed]) / wide).T, columns=names, index=books.months[-books.closed :])

@@ -15,7 +15,8 @@ import pandas as pd
 
 from opslib import checks, periods
 from opslib.customers.history import histories, later
-from opslib.customers.lifetime import ranking
+from opslib.customers.value.lifetime import ranking
+from opslib.customers.value.season import learn_season, weeks_ahead
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -103,8 +104,8 @@ def features(
 
     Returns:
         One row a customer: customer and numbers: silent, age, purchases, gap (own mean
-        gap), quiet (silence over own gap), amount, last_91, before_91, season (sine
-        and cosine of the day), complaints and cases of the last half year.
+        gap), quiet (silence over own gap), amount, last_91, before_91, complaints and
+        cases of the last half year.
     """
     end = pd.Timestamp(periods.day(until))
     told = histories(days, until=end)
@@ -116,13 +117,11 @@ def features(
     who = told["customer"]
     last = later(days, who, after=end - quarter, days_ahead=91)["purchases"]
     before = later(days, who, after=end - 2 * quarter, days_ahead=91)["purchases"]
-    turn = 2 * np.pi * end.dayofyear / 365.25
     return pd.DataFrame(
         {"customer": who, "silent": silent.astype(float), "age": 7 * told["age"],
         "purchases": np.log1p(told["frequency"].astype(float)), "gap": np.log1p(gap),
         "quiet": np.log((silent + 3) / (gap + 3)), "amount": told["log_amount"],
-        "last_91": last, "before_91": before, "season_sine": np.sin(turn),
-        "season_cosine": np.cos(turn), **_cases(cases, who, end)}
+        "last_91": last, "before_91": before, **_cases(cases, who, end)}
     )  # fmt: skip
 
 
@@ -131,6 +130,10 @@ def churn_chances(
     cases: pd.DataFrame | None = None,
 ) -> Churn:  # fmt: skip
     """Return each customer's chance to buy nothing in the days ahead.
+
+    The chance is learnt in other seasons than the one ahead. Where a year was seen,
+    it is moved by how much more or less customers buy in the season ahead: buying
+    nothing at a pace p times as fast has the chance to the power p.
 
     Args:
         days: customer, day, amount of every purchase known.
@@ -148,13 +151,14 @@ def churn_chances(
     frames = [_known(days, c, days_ahead, cases) for c in cuts]
     test = frames[0]
     learnt = _fit(pd.concat(frames[1:], ignore_index=True))
-    chance = _chance(learnt, test)
+    chance = _chance(learnt, test) ** _pace(days, cuts, days_ahead)
     left = test["left"].to_numpy(dtype=bool)
     final = _fit(pd.concat(frames[:TRAINING_CUTS], ignore_index=True))
     now = features(days, until=end, cases=cases)
     told = histories(days, until=end)
+    pace = _pace(days, [end, *cuts[:TRAINING_CUTS]], days_ahead)
     rows = pd.DataFrame(
-        {"customer": now["customer"], "chance": _chance(final, now),
+        {"customer": now["customer"], "chance": _chance(final, now) ** pace,
         "days_since": now["silent"].astype(int), "purchases": told["frequency"] + 1,
         "total": told["total"]}
     )  # fmt: skip
@@ -303,6 +307,16 @@ def _fit(frame: pd.DataFrame) -> BaseEstimator:
     numbers = [c for c in frame if c not in ("customer", "left")]
     used = [c for c in numbers if frame[c].nunique() > 6]
     return leaving_model(used, []).fit(frame[used], frame["left"])
+
+
+def _pace(days: pd.DataFrame, cuts: list[pd.Timestamp], ahead: int) -> float:
+    """Return how much faster customers buy after the first cut than after the others.
+
+    The season is learnt from the days to the first cut alone; 1 where it is unknown.
+    """
+    season = learn_season(days, until=cuts[0])
+    long = np.log([weeks_ahead(season, after=c, days_ahead=ahead) for c in cuts])
+    return float(np.exp(long[0] - long[1:].mean()))
 
 
 def _chance(model: BaseEstimator, frame: pd.DataFrame) -> np.ndarray:

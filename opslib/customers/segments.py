@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks, periods
+from opslib.customers.gaps import APART, valleys
 from opslib.customers.history import histories
 
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ class Segments:
         members: customer, group (0 is the most valuable), sure (share of bootstraps'
             agreement of its group).
         tried: method, groups, stability (mean adjusted Rand index of pairs of
-            bootstraps), silhouette; every method and number compared.
+            bootstraps), silhouette, valley (of the pair with the smallest gap: 1
+            none, 0 apart); every method and number compared.
         groups: group, customers, share, stability (mean Jaccard index over
-            bootstraps), named (whether it passes), and each feature's mean.
+            bootstraps), named (whether it passes), valley (to the nearest other
+            group), and each feature's mean.
         method: The method used.
         stability: Of the whole.
         found: Whether the whole passes; else the groups are constructed, not found.
@@ -103,8 +106,10 @@ def find_segments(
     """Return groups of customers, as many as are stable, and how far they are real.
 
     K-means, Gaussian mixture and HDBSCAN are compared by how well groups found in
-    pairs of bootstraps agree. The largest number of groups that stays stable is
-    taken; where none does, the most stable is and says that it is constructed.
+    pairs of bootstraps agree. Of the numbers of groups that stay stable the largest is
+    taken whose groups lie apart; where groups shade into each other at every number,
+    the largest stable one; where none is stable, the most stable, which then says that
+    it is constructed.
 
     Args:
         features: customer and numbers.
@@ -134,6 +139,7 @@ def find_segments(
     found = bool(best["stability"] >= STABLE)
     tree = _tree(features[names], labels)
     groups = _profile(features, names, labels, own, found)
+    groups.insert(5, "valley", valleys(x, labels)[: len(groups)])
     return Segments(
         members=pd.DataFrame({"customer": features["customer"], "group": labels,
         "sure": own[labels]} ), tried=table, groups=groups, method=str(best["method"]),
@@ -272,7 +278,8 @@ def _try(
         random_state=seed) if count > 1 else 0.0
     )  # fmt: skip
     return {
-        "method": method, "groups": count, "stability": worth, "silhouette": float(shape)
+        "method": method, "groups": count, "stability": worth,
+        "silhouette": float(shape), "valley": float(valleys(x, labels).max()),
     }  # fmt: skip
 
 
@@ -281,6 +288,8 @@ def _choice(table: pd.DataFrame) -> pd.Series:
     good = several[several["stability"] >= STABLE]
     if good.empty:
         return several.loc[several["stability"].idxmax()]
+    apart = good[good["valley"] <= APART]
+    good = apart if len(apart) else good
     good = good[good["groups"] == good["groups"].max()]
     return good.loc[good["stability"].idxmax()]
 

@@ -73,7 +73,7 @@ def make(*, size: float, seed: int, language: str = "en") -> Trade:
     goods = _goods(max(24, round(300 * min(size, 20) ** 0.7)), draw, language)
     spend, added = _marketing(draw)
     mean = _mean_demand(goods, added, draw, size)
-    buyers = _customers(max(400, int(20_000 * size)), draw)
+    buyers = _customers(max(400, int(20_000 * size)), mean.sum(axis=(0, 2)), draw)
     lines = _demand_lines(mean, buyers, draw)
     stock = _run_stock(mean, lines, goods, draw)
     tables = _trade_tables(lines, stock, goods)
@@ -247,12 +247,14 @@ def _mean_demand(
     return mean
 
 
-def _customers(count: int, draw: np.random.Generator) -> pd.DataFrame:
+def _customers(
+    count: int, demand: np.ndarray, draw: np.random.Generator
+) -> pd.DataFrame:
     groups = list(truth.VALUE_GROUPS)
     shares = [g["share"] for g in truth.VALUE_GROUPS.values()]
     group = draw.choice(len(groups), count, p=shares)
     told = pd.DataFrame(truth.VALUE_GROUPS.values()).iloc[group]
-    rate = told["rate"].to_numpy() * draw.gamma(8, 1 / 8, count) / 365
+    rate = told["rate"].to_numpy() * draw.gamma(16, 1 / 16, count) / 365
     joined = np.where(
         draw.random(count) < 0.5,
         -draw.integers(0, 60, count),
@@ -263,7 +265,7 @@ def _customers(count: int, draw: np.random.Generator) -> pd.DataFrame:
         {
             "customer": [f"{100_000 + i}" for i in range(count)],
             "group": np.array(groups)[group],
-            "place": draw.integers(0, len(REGIONS), count),
+            "place": draw.choice(len(REGIONS), count, p=demand / demand.sum()),
             "rate": rate,
             "lines": told["lines"].to_numpy(),
             "joined": joined.clip(0),
@@ -492,6 +494,7 @@ def _trade_tables(
         "returns": _returns(kept, stock, goods),
         "stock_days": _stock_days(stock, goods),
         "purchase_orders": _purchase_orders(stock["orders"], goods),
+        "order_edits": _edits(stock, goods),
         "stock_takes": _takes(stock["takes"], goods),
         "scrap": _scrap(stock["scraps"], goods),
     }
@@ -618,6 +621,32 @@ def _purchase_orders(orders: pd.DataFrame, goods: pd.DataFrame) -> pd.DataFrame:
             "contract_price": of["cost"].to_numpy(),
         }
     )
+
+
+def _edits(
+    stock: dict[str, pd.DataFrame | np.ndarray], goods: pd.DataFrame
+) -> pd.DataFrame:
+    """Return a buyer's changes: orders for half the places struck out, at a loss."""
+    places, orders = len(REGIONS), stock["orders"]
+    last = orders["d"].max() - 70
+    rows = orders[(orders["d"] > last - 84) & (orders["d"] <= last)]
+    struck = rows["row"] % places < places // 2
+    at = rows["row"].to_numpy(), rows["d"].to_numpy()
+    return pd.DataFrame(
+        {
+            "day": _dates(rows["d"] - 1),
+            "place": np.array(REGIONS)[rows["row"] % places],
+            "item": goods["item"].to_numpy()[rows["row"] // places],
+            "proposed": rows["quantity"].astype(float),
+            "wanted": rows["quantity"].where(~struck, 0).astype(float),
+            "on_hand": stock["opening"][at].astype(float),
+            "in_pipeline": 0.0,
+            "lead_weeks": np.ceil(
+                goods["supplier_lead"].to_numpy()[rows["row"] // places] / 7
+            ),
+            "run": "",
+        }
+    ).drop_duplicates(["day", "place", "item"])
 
 
 def _takes(takes: pd.DataFrame, goods: pd.DataFrame) -> pd.DataFrame:

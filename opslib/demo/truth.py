@@ -65,10 +65,10 @@ PART_WORTHS = {
 SUPPLIER_DELAY = {"S05": (dt.date(2025, 10, 6), 42)}
 SHARE_CHANGE = ("Snacks", dt.date(2025, 9, 1), -0.06)
 VALUE_GROUPS = {
-    "Regulars": {"share": 0.15, "rate": 24.0, "lines": 3.0, "stay": 0.02},
-    "Families": {"share": 0.25, "rate": 9.0, "lines": 6.0, "stay": 0.04},
-    "Occasional": {"share": 0.45, "rate": 3.0, "lines": 2.0, "stay": 0.08},
-    "Gift buyers": {"share": 0.15, "rate": 2.0, "lines": 3.0, "stay": 0.05},
+    "Regulars": {"share": 0.12, "rate": 36.0, "lines": 1.0, "stay": 0.03},
+    "Families": {"share": 0.20, "rate": 10.0, "lines": 5.0, "stay": 0.03},
+    "Occasional": {"share": 0.50, "rate": 2.5, "lines": 1.0, "stay": 0.03},
+    "Gift buyers": {"share": 0.18, "rate": 2.0, "lines": 15.0, "stay": 0.03},
 }
 
 

@@ -1,4 +1,7 @@
-"""This module owns what the demonstration company's people and market say and do."""
+"""This module owns what the demonstration company's people and market say and do.
+
+Long because it holds their sentences in two languages.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +35,44 @@ _COMPLAINTS = {
     "missing": ("the item was out of stock again", "商品又缺货了"),
 }
 _OPEN = {
-    "variety": ("more kinds of tea please", "希望茶叶种类更多"),
-    "price": ("prices are too high for me", "价格对我来说太高"),
-    "service": ("the staff were friendly and quick", "店员热情，服务快"),
-    "delivery": ("delivery takes too long", "送货时间太长"),
+    "variety": (
+        (
+            "more kinds of tea please",
+            "I would like a wider choice",
+            "nothing new since last year",
+        ),
+        ("希望茶叶种类更多", "可选的商品太少", "很久没有新品了"),
+    ),
+    "price": (
+        (
+            "prices are too high for me",
+            "too dear for what it is",
+            "please bring the cost down",
+        ),
+        ("价格对我来说太高", "性价比不高，太贵", "希望便宜一点"),
+    ),
+    "service": (
+        (
+            "the staff were friendly and quick",
+            "nobody answered my question",
+            "the counter was too slow",
+        ),
+        ("店员热情，服务快", "没有人回答我的问题", "柜台办理太慢"),
+    ),
+    "delivery": (
+        (
+            "delivery takes too long",
+            "the parcel came late",
+            "my order arrived after the party",
+        ),
+        ("送货时间太长", "包裹来晚了", "聚会结束订单才到"),
+    ),
 }
+_ASIDES = (
+    ("", "", "", "honestly ", "as I said, ", "it is all fine but "),
+    ("", "", "", "说实话，", "还是那句话，", "总的不错，但"),
+)
+_CODED = 240  # texts that a person coded by hand
 _AGES = ("18-34", "35-54", "55+")
 
 
@@ -52,6 +88,7 @@ def make(trade: Trade, *, seed: int, language: str = "en") -> dict[str, pd.DataF
         "touchpoints": _touchpoints(draw),
         **_surveys(draw, zh),
         "choice_answers": _choices(draw),
+        **_options(zh),
         **_market(sales, trade.tables["products"], draw),
     }
 
@@ -240,12 +277,21 @@ def _surveys(draw: np.random.Generator, zh: int) -> dict[str, pd.DataFrame]:
         ("service", "How good is our service?", "服务如何？", "scale", "1..5"),
         ("value", "How good is our value for money?", "性价比如何？", "scale", "1..5"),
         ("say", "What should we do better?", "我们应改进什么？", "open", ""),
+        (
+            "say_code",
+            "What it is about (by hand)",
+            "内容归类（人工）",
+            "code",
+            ";".join(_OPEN),
+        ),
     ]
     waves = ["2025Q3", "2025Q4", "2026Q1", "2026Q2"]
     people = pd.concat(
         [_wave(w, k, draw) for k, w in enumerate(waves)], ignore_index=True
     )
     parts = [_answers(people, draw, zh)]
+    hand = parts[0][parts[0]["question"] == "say_code"]
+    parts[0] = parts[0].drop(hand.sample(len(hand) - _CODED, random_state=1).index)
     told = pd.DataFrame(
         [
             {
@@ -300,7 +346,7 @@ def _answers(people: pd.DataFrame, draw: np.random.Generator, zh: int) -> pd.Dat
         "too_cheap": np.round(ok * 0.55, 1), "cheap": np.round(ok * 0.8, 1),
         "dear": np.round(ok * 1.2, 1), "too_dear": np.round(ok * 1.5, 1),
         "would_pay": np.round(most, 1),
-        "say": np.array([_OPEN[k][zh] for k in draw.choice(list(_OPEN), n)]),
+        "say": _texts(about := draw.choice(list(_OPEN), n), zh), "say_code": about,
     }  # fmt: skip
     frames = [
         people[["survey", "respondent"]].assign(
@@ -320,6 +366,65 @@ def _answers(people: pd.DataFrame, draw: np.random.Generator, zh: int) -> pd.Dat
             some[["survey", "respondent"]].assign(question="wants", answer=want)
         )
     return pd.concat(frames, ignore_index=True)
+
+
+def _texts(about: np.ndarray, zh: int) -> np.ndarray:
+    """Return a text for each topic; one in twelve also names another topic first."""
+    draw = np.random.default_rng(5)
+    said = [f"{draw.choice(_ASIDES[zh])}{draw.choice(_OPEN[k][zh])}" for k in about]
+    other = [draw.choice(_OPEN[k][zh]) for k in draw.permutation(about)]
+    mixed = draw.random(len(about)) < 1 / 12
+    join = (", but ", "，不过")[zh]
+    return np.array(
+        [o + join + s if m else s for s, o, m in zip(said, other, mixed, strict=True)]
+    )
+
+
+def _options(zh: int) -> dict[str, pd.DataFrame]:
+    """Return what the company could do with its tea, and what departments think."""
+    rows = [
+        (("Stay as now", "维持现状"), 1, "none", "2026-08-01", "Plain", 18, 12.0, 0, 0.85),
+        (("Organic tea", "有机茶"), 1, "product", "2026-09-01", "Organic", 20, 13.5, 30e3, 0.85),
+        (("Lower price", "降价"), 1, "price", "2026-08-01", "Plain", 15, 12.0, 0, 0.85),
+        (("Gift box", "礼盒装"), 1, "product", "2026-09-01", "Gift box", 22, 14.5, 60e3, 0.85),
+        (("Gift box", "礼盒装"), 2, "product", "2027-01-01", "Gift box", 20, 14.5, 0, 0.85),
+        (("Sell in kiosks", "进驻便利店"), 1, "channel", "2026-10-01", "Plain", 18, 12.6, 80e3, 0.95),
+        (("Autumn promotion", "秋季促销"), 1, "promotion", "2026-09-01", "Plain", 16, 12.0, 10e3, 0.85),
+        (("Autumn promotion", "秋季促销"), 2, "promotion", "2026-11-01", "Plain", 18, 12.0, 0, 0.85),
+    ]  # fmt: skip
+    views = [
+        (("Organic tea", "有机茶"), ("Marketing", "市场"), "for", ("Asked for in every wave", "每次调研都有人提")),
+        (("Organic tea", "有机茶"), ("Purchasing", "采购"), "with conditions", ("One supplier only so far", "目前只有一家供应商")),
+        (("Lower price", "降价"), ("Finance", "财务"), "against", ("Others would follow within weeks", "对手几周内就会跟进")),
+        (("Lower price", "降价"), ("Sales", "销售"), "for", ("Easiest to explain in shops", "门店最容易解释")),
+        (("Gift box", "礼盒装"), ("Warehouse", "仓储"), "with conditions", ("Needs space before the holidays", "节前需要库位")),
+        (("Sell in kiosks", "进驻便利店"), ("Sales", "销售"), "for", ("New buyers, small baskets", "新客多、单量小")),
+    ]  # fmt: skip
+    names = [
+        "option",
+        "step",
+        "kind",
+        "starts",
+        "feature",
+        "price",
+        "unit_cost",
+        "spend",
+        "reach",
+    ]
+    steps = pd.DataFrame([(r[0][zh], *r[1:]) for r in rows], columns=names)
+    steps["starts"] = pd.to_datetime(steps["starts"]).dt.date
+    told = [(o[zh], d[zh], v, r[zh]) for o, d, v, r in views]
+    return {
+        "options": steps.assign(
+            category="Tea",
+            owner=("Marketing", "市场")[zh],
+            what=steps["feature"],
+            chosen=False,
+        ),
+        "option_views": pd.DataFrame(
+            told, columns=["option", "department", "view", "reason"]
+        ),
+    }
 
 
 def _five(x: np.ndarray) -> np.ndarray:

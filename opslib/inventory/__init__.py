@@ -12,21 +12,15 @@ from opslib.inventory.ahead.rolling import (
 )
 from opslib.inventory.demand import Panel, clean_demand
 from opslib.inventory.health import Health, abc, stock_health, supplier_card
-from opslib.inventory.ordering.orders import (
-    Decision,
-    Terms,
-    Tuned,
-    decide,
-    plan,
-    terms,
-    tune,
-)
+from opslib.inventory.ordering.edits import apply_edits, price_edits
+from opslib.inventory.ordering.orders import Decision, Terms, decide, plan, terms
 from opslib.inventory.ordering.simulate import (
     Outcome,
     order_for_quantile,
     shortfall,
     simulate,
 )
+from opslib.inventory.ordering.tuning import Tuned, Worth, tune, worth
 
 __all__ = [
     "Backtest",
@@ -37,8 +31,10 @@ __all__ = [
     "Panel",
     "Terms",
     "Tuned",
+    "Worth",
     "abc",
     "answer",
+    "apply_edits",
     "backtest",
     "charts",
     "clean_demand",
@@ -48,6 +44,7 @@ __all__ = [
     "foretell",
     "order_for_quantile",
     "plan",
+    "price_edits",
     "quantile_loss",
     "shortfall",
     "simulate",
@@ -56,4 +53,5 @@ __all__ = [
     "terms",
     "total_error",
     "tune",
+    "worth",
 ]

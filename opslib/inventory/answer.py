@@ -14,6 +14,7 @@ import pandas as pd
 from opslib import words
 from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantity, Table
 from opslib.inventory.ahead import rolling as tests
+from opslib.inventory.health import ageing
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from opslib.inventory.ordering.orders import Decision, Terms, Tuned
 
 say = catalogue(__package__ or "opslib.inventory")
+_SHEET_DIGITS = {
+    "at_delivery": 1, "expected": 1, "pack_effect": 1, "gain_more": 2, "gain_less": 2,
+}  # fmt: skip
 
 
 def demand(
@@ -31,6 +35,7 @@ def demand(
     test: Backtest,
     *,
     day: dt.date,
+    currency: str = "",
     confidence: float = 0.8,
 ) -> Finding:
     """Return the finding on coming demand: units, trust, what to watch."""
@@ -78,10 +83,10 @@ def demand(
             confidence=confidence,
             name=say("Units to be sold"),
         ),
-        actions=_watch(panel, coming, day),
+        actions=_watch(panel, coming, day, currency),
         checks=_forecast_checks(scores),
         caveats=tuple(caveats),
-        predictions=_predictions(coming, day),
+        predictions=_predictions(coming),
     )
 
 
@@ -121,10 +126,11 @@ def reorder(made: Decision, told: Terms, *, day: dt.date, currency: str) -> Find
         actions=_order_actions(chosen, told, day, currency),
         checks=(
             *_money_checks(tuned, currency),
+            *_edit_checks(made.priced, currency),
             *_forecast_checks(tests.combined(test)),
         ),
         caveats=_order_caveats(told, need),
-        predictions=_predictions(coming, day),
+        predictions=_predictions(coming),
         facts={"order_money": money, "order_units": units},
     )
 
@@ -134,11 +140,11 @@ def health(found: Health, *, day: dt.date, currency: str) -> Finding:
     over = float(found.rows["over_money"].sum())
     whole = float(found.rows["money"].sum())
     lost = float(found.rows["lost_weekly"].sum())
-    spread = 0.1 * over
+    low, high = min(over, found.over_range[0]), max(over, found.over_range[1])
     headline = say(
         "{over} ({span}) of {whole} stock is more than is needed, and {share} of shelves with demand are empty.",
         over=words.money(over, currency), whole=words.money(whole, currency),
-        span=words.between(words.money(over - spread, currency), words.money(over + spread, currency)),
+        span=words.between(words.money(low, currency), words.money(high, currency)),
         share=words.percent(found.out_share, 1),
     )  # fmt: skip
     worst = found.rows.nlargest(1, "over_money").iloc[0]
@@ -196,9 +202,9 @@ def health(found: Health, *, day: dt.date, currency: str) -> Finding:
     )  # fmt: skip
     return Finding(
         room="inventory", headline=headline,
-        quantity=Quantity(value=over, low=over - spread, high=over + spread, unit=currency, confidence=0.8, name=say("Money beyond need")),
+        quantity=Quantity(value=over, low=low, high=high, unit=currency, confidence=0.8, name=say("Money beyond need")),
         actions=tuple(actions), checks=checks,
-        caveats=(say("Need is the wanted weeks of recent sales; the range allows for a tenth of error in it."),),
+        caveats=(say("Need is the wanted weeks of recent sales; the range shows how it moves when the recent weeks are drawn anew."),),
         facts={"stock_money": whole, "over_money": over},
     )  # fmt: skip
 
@@ -207,18 +213,73 @@ def order_table(listed: pd.DataFrame, *, currency: str) -> Table:
     """Return the order list as a table, most valuable first."""
     return Table(
         name="orders", title=say("What to order, most valuable first"),
-        frame=listed[listed["order"] > 0].assign(reason=lambda f: [_reason(r) for r in f.itertuples()]),
+        frame=listed[listed["order"] > 0].round({"money": 2, "gain": 2}).assign(reason=lambda f: [_reason(r) for r in f.itertuples()]),
         headings={
-            "item": Heading(label=say("Item")), "name": Heading(label=say("Name")),
+            "name": Heading(label=say("Name")), "item": Heading(label=say("Item")),
             "place": Heading(label=say("Place")), "supplier": Heading(label=say("Supplier")),
             "order": Heading(label=say("Order"), kind="number", digits=0, unit=""),
             "money": Heading(label=say("Money"), kind="money", unit=currency),
             "gain": Heading(label=say("Expected gain"), kind="money", unit=currency),
-            "on_hand": Heading(label=say("On hand"), kind="number", digits=0),
-            "in_pipeline": Heading(label=say("On the way"), kind="number", digits=0),
-            "expected": Heading(label=say("Demand to delivery week"), kind="number", digits=1),
-            "running_out": Heading(label=say("Chance to run out before"), kind="percent"),
             "reason": Heading(label=say("Why")),
+        },
+    )  # fmt: skip
+
+
+def sheet_table(listed: pd.DataFrame, *, day: dt.date, currency: str) -> Table:
+    """Return the sheet a buyer edits and loads back, with each line's reckoning."""
+    frame = listed[(listed["order"] > 0) | listed["edited"]]
+    number = {"kind": "number", "digits": 0}
+    return Table(
+        name="order_sheet", title=say("Order sheet: change your order, load it back"),
+        frame=frame.assign(
+            day=day, wanted_order=frame["order"], pack_effect=frame["proposed"] - frame["wanted"]
+        ).round(_SHEET_DIGITS),
+        headings={
+            "day": Heading(label=say("Order day"), kind="day"),
+            "item": Heading(label=say("Item")), "place": Heading(label=say("Place")),
+            "proposed": Heading(label=say("Proposed order"), **number),
+            "wanted_order": Heading(label=say("Your order"), **number),
+            "on_hand": Heading(label=say("On hand"), **number),
+            "in_pipeline": Heading(label=say("On the way"), **number),
+            "at_delivery": Heading(label=say("Left at delivery"), kind="number", digits=1),
+            "expected": Heading(label=say("Demand to delivery week"), kind="number", digits=1),
+            "pack_effect": Heading(label=say("Added by packs"), kind="number", digits=1),
+            "gain_more": Heading(label=say("One unit more"), kind="money", unit=currency),
+            "gain_less": Heading(label=say("One unit less"), kind="money", unit=currency),
+            "lead_weeks": Heading(label=say("Weeks to delivery"), **number),
+        },
+        rows_shown=5,
+    )  # fmt: skip
+
+
+def worth_table(made: Decision, *, currency: str) -> Table:
+    """Return what a day of lead time, a point of accuracy and the buyer's edits are worth."""
+    worth, priced = made.worth, made.priced
+    rows = [
+        (say("One day of lead time less"), worth.lead_day, worth.lead_error),
+        (say("Forecasts one per cent nearer"), worth.accuracy_point, worth.accuracy_error),
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["what", "money", "error"])
+    frame["per"] = say("a year")
+    if len(priced):
+        spread = float(priced["saved"].std(ddof=0) * np.sqrt(len(priced)))
+        changed = say(
+            "The buyer's {count} changes of past lists",
+            count=words.number(len(priced), 0),
+        )
+        frame.loc[len(frame)] = [
+            changed,
+            float(priced["saved"].sum()),
+            spread,
+            say("in all"),
+        ]
+    return Table(
+        name="worth", title=say("What would be saved"), frame=frame,
+        headings={
+            "what": Heading(label=say("What")),
+            "money": Heading(label=say("Saved (− lost)"), kind="money", unit=currency),
+            "error": Heading(label=say("Give or take"), kind="money", unit=currency),
+            "per": Heading(label=say("Over")),
         },
     )  # fmt: skip
 
@@ -313,6 +374,77 @@ def count_table(found: Health, *, currency: str) -> Table:
     )  # fmt: skip
 
 
+def out_table(found: Health, *, currency: str) -> Table:
+    """Return the empty shelves, most margin lost first."""
+    rows = found.rows[found.rows["lost_weekly"] > 0]
+    return Table(
+        name="empty", title=say("Empty shelves with demand"),
+        frame=rows.sort_values("lost_weekly", ascending=False),
+        headings={
+            "name": Heading(label=say("Name")), "item": Heading(label=say("Item")),
+            "place": Heading(label=say("Place")),
+            "lost_weekly": Heading(label=say("Margin lost a week"), kind="money", unit=currency),
+            "weekly": Heading(label=say("Sold a week"), kind="number", digits=1),
+            "abc": Heading(label=say("By value")),
+        },
+        rows_shown=10,
+    )  # fmt: skip
+
+
+def age_table(found: Health, *, currency: str) -> Table:
+    """Return stock by the time since its last sale."""
+    frame = ageing(found.rows)
+    frame = frame.assign(age=[_age(a) for a in frame["age"]])
+    return Table(
+        name="ageing", title=say("Stock by time since its last sale"), frame=frame,
+        headings={
+            "age": Heading(label=say("Last sold")),
+            "lines": Heading(label=say("Lines"), kind="number", digits=0),
+            "money": Heading(label=say("Money in stock"), kind="money", unit=currency),
+            "share": Heading(label=say("Share of stock"), kind="percent", digits=1),
+        },
+    )  # fmt: skip
+
+
+def class_table(found: Health, *, currency: str) -> Table:
+    """Return stock by value class and steadiness class."""
+    return Table(
+        name="classes", title=say("Stock by value (A most) and steadiness (X most)"),
+        frame=found.rows.groupby(["abc", "xyz"], as_index=False).agg(
+            lines=("item", "size"), money=("money", "sum"), over_money=("over_money", "sum")
+        ),
+        headings={
+            "abc": Heading(label=say("By value")), "xyz": Heading(label=say("By steadiness")),
+            "lines": Heading(label=say("Lines"), kind="number", digits=0),
+            "money": Heading(label=say("Money in stock"), kind="money", unit=currency),
+            "over_money": Heading(label=say("Money beyond need"), kind="money", unit=currency),
+        },
+    )  # fmt: skip
+
+
+def scrap_table(found: Health, *, currency: str) -> Table:
+    """Return scrap requests that await approval, dearest first."""
+    names = found.rows.drop_duplicates("item").set_index("item")["name"]
+    frame = (
+        found.scrap.assign(name=found.scrap["item"].map(names))
+        if len(found.scrap)
+        else found.scrap
+    )
+    frame = frame.assign(approver=frame["approver"].fillna("–"))
+    return Table(
+        name="scrap", title=say("Scrap that awaits approval"),
+        frame=frame.sort_values("value", ascending=False),
+        headings={
+            "request": Heading(label=say("Request")), "day": Heading(label=say("Asked on"), kind="day"),
+            "name": Heading(label=say("Name")), "place": Heading(label=say("Place")),
+            "quantity": Heading(label=say("Units"), kind="number", digits=0),
+            "value": Heading(label=say("Money"), kind="money", unit=currency),
+            "reason": Heading(label=say("Reason")), "approver": Heading(label=say("Approver")),
+        },
+        rows_shown=10,
+    )  # fmt: skip
+
+
 def supplier_table(card: pd.DataFrame, *, currency: str) -> Table:
     """Return how suppliers keep their word."""
     return Table(
@@ -349,13 +481,15 @@ def _forecast_checks(scores: pd.DataFrame) -> tuple[Check, ...]:
     usual = 1 - ours["loss"] / scores.loc["13-week mean", "loss"]
     checks = [
         Check(name=say("Nearer than last week's sales"), passed=bool(nearer > 0),
-              sentence=say("On the newest weeks, which were not used to choose, it was {share} nearer than repeating last week.", share=words.percent(nearer, 1))),
+              sentence=say("On the newest weeks, which were not used to choose, it was {share} nearer than repeating last week.", share=words.percent(nearer, 1)) if nearer > 0
+              else say("On the newest weeks, which were not used to choose, repeating last week was {share} nearer; its number stands beside ours in the table.", share=words.percent(-nearer, 1))),
         Check(name=say("Nearer than the usual mean"), passed=bool(usual > 0),
-              sentence=say("It was {share} nearer than the mean of the last three months.", share=words.percent(usual, 1))),
+              sentence=say("It was {share} nearer than the mean of the last three months.", share=words.percent(usual, 1)) if usual > 0
+              else say("The mean of the last three months was {share} nearer.", share=words.percent(-usual, 1))),
         Check(name=say("The range holds"), passed=bool(0.7 <= ours["covered"] <= 0.9),
               sentence=say("{share} of what happened lay inside the 80% range.", share=words.percent(ours["covered"]))),
         Check(name=say("Neither too high nor too low"), passed=bool(abs(ours["bias"]) <= 0.1),
-              sentence=say("In sum it was {share} off.", share=words.percent(ours["bias"], 1))),
+              sentence=_off(ours["bias"])),
     ]  # fmt: skip
     if scores.loc["zero", "error"] < scores.loc["ours", "error"]:
         checks.append(
@@ -370,19 +504,56 @@ def _forecast_checks(scores: pd.DataFrame) -> tuple[Check, ...]:
     return tuple(checks)
 
 
+def _off(bias: float) -> Text:
+    share = words.percent(abs(bias), 1)
+    if bias < 0:
+        return say("In sum it was {share} too low.", share=share)
+    return say("In sum it was {share} too high.", share=share)
+
+
 def _money_checks(tuned: Tuned, currency: str) -> tuple[Check, ...]:
-    ours, usual, book = tuned.ours[-1], tuned.usual[-1], tuned.textbook[-1]
+    ours, usual, book = tuned.ours.sum(), tuned.usual.sum(), tuned.textbook.sum()
     saved = 1 - ours / max(1e-9, usual)
-    gaps = 1 - tuned.ours / np.maximum(tuned.usual, 1e-9)
+    newest = 1 - tuned.ours[-1] / max(1e-9, tuned.usual[-1])
+    gaps = (tuned.usual - tuned.ours) / max(1e-9, tuned.usual.mean())
     error = gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else float("nan")
-    return (
-        Check(name=say("Cheaper than the usual rule"), passed=bool(saved > 0),
-              sentence=say("Lived through the newest past weeks, stock and lost sales would have cost {ours} against {usual} by the usual rule: {share} less (give or take {error}).",
-                           ours=words.money(ours, currency), usual=words.money(usual, currency),
-                           share=words.percent(saved), error=words.percent(error))),
-        Check(name=say("Cheaper than the textbook"), passed=bool(ours <= book * 1.001),
-              sentence=say("The textbook's rule would have cost {book}.", book=words.money(book, currency))),
+    told = say(
+        "Lived through {windows} past windows, stock and lost sales would have cost {ours} against {usual} by the usual rule: {share} (give or take {error}); in the newest, which had no part in the choice, {newest}.",
+        windows=words.number(len(gaps), 0), ours=words.money(ours, currency),
+        usual=words.money(usual, currency), share=_less(saved), newest=_less(newest),
+        error=words.percent(error),
     )  # fmt: skip
+    book_told = (
+        say("The textbook's chance of meeting demand cost least here, so it is used.")
+        if tuned.rule == "textbook"
+        else say("The textbook's rule would have cost {book}.", book=words.money(book, currency))
+    )  # fmt: skip
+    return (
+        Check(name=say("Cheaper than the usual rule"), passed=bool(saved > 0), sentence=told),
+        Check(
+            name=say("Cheaper than the textbook"),
+            passed=None if tuned.rule == "textbook" else bool(ours <= book),
+            sentence=book_told,
+        ),
+    )  # fmt: skip
+
+
+def _less(saved: float) -> Text:
+    if saved < 0:
+        return say("{share} more", share=words.percent(-saved))
+    return say("{share} less", share=words.percent(saved))
+
+
+def _edit_checks(priced: pd.DataFrame, currency: str) -> tuple[Check, ...]:
+    if priced.empty:
+        return ()
+    saved = float(priced["saved"].sum())
+    sentence = (
+        say("The buyer's {count} changes of earlier lists saved {money}.", count=words.number(len(priced), 0), money=words.money(saved, currency))
+        if saved >= 0
+        else say("The buyer's {count} changes of earlier lists cost {money}; the lists were better.", count=words.number(len(priced), 0), money=words.money(-saved, currency))
+    )  # fmt: skip
+    return (Check(name=say("The buyer's own changes"), passed=None, sentence=sentence),)
 
 
 def _order_actions(
@@ -409,7 +580,7 @@ def _order_actions(
                 what=who,
                 owner=say("Purchasing"),
                 due=day + dt.timedelta(days=2),
-                value=float(row["gain"]),
+                value=float(row["gain"]) if told.stock_known else None,
                 unit=currency,
             )
         )
@@ -430,7 +601,9 @@ def _order_caveats(told: Terms, need: float) -> tuple[Text, ...]:
             )
         )
     caveats.append(
-        say("One test of a few weeks is one draw; its error is about a tenth.")
+        say(
+            "A few past weeks are one draw: what is saved in one window varies as the give-or-take says."
+        )
     )
     return tuple(caveats)
 
@@ -443,7 +616,9 @@ def _assumption(name: str) -> Text:
     }[name]
 
 
-def _watch(panel: Panel, coming: Forecast, day: dt.date) -> tuple[Action, ...]:
+def _watch(
+    panel: Panel, coming: Forecast, day: dt.date, currency: str
+) -> tuple[Action, ...]:
     weeks = coming.mean.shape[1]
     recent = (
         np.nan_to_num(np.nanmean(np.nan_to_num(panel.units[:, -8:]), axis=1)) * weeks
@@ -453,8 +628,9 @@ def _watch(panel: Panel, coming: Forecast, day: dt.date) -> tuple[Action, ...]:
     key = coming.keys.iloc[at]
     return (
         Action(
-            what=say("Prepare for more of {item} in {place}: {units} units in {weeks} weeks.", item=str(key["item"]), place=str(key["place"]), units=words.number(coming.mean[at].sum()), weeks=words.number(weeks)),
+            what=say("Prepare for more of {item} in {place}: {units} units in {weeks} weeks.", item=str(key["item"]), place=str(key["place"]), units=words.number(coming.mean[at].sum(), 0), weeks=words.number(weeks)),
             owner=say("Purchasing"), due=day + dt.timedelta(days=7),
+            value=max(0.0, float(rise[at])) if currency else None, unit=currency,
         ),
         Action(
             what=say("Tell the departments of promotions planned for these weeks; they are not in the data yet."),
@@ -463,34 +639,69 @@ def _watch(panel: Panel, coming: Forecast, day: dt.date) -> tuple[Action, ...]:
     )  # fmt: skip
 
 
-def _predictions(coming: Forecast, day: dt.date) -> tuple[Prediction, ...]:
-    sums = coming.paths.sum(axis=0)
-    return tuple(
-        Prediction(
-            name="weekly_units", target={"item": "all", "place": "all"},
-            due=(week + pd.Timedelta(days=6)).date(), unit="units",
-            quantiles={str(q): float(np.quantile(sums[:, at], q)) for q in (0.1, 0.5, 0.9)},
-        )
-        for at, week in enumerate(coming.weeks)
-    )  # fmt: skip
+def _predictions(coming: Forecast) -> tuple[Prediction, ...]:
+    """Foretell the next four weeks of the items with most expected units, all places."""
+    rows = coming.keys.reset_index(drop=True).groupby("item").indices
+    most = sorted(rows, key=lambda item: -coming.mean[rows[item]].sum())[:60]
+    told = []
+    for item in most:
+        sums = coming.paths[rows[item]].sum(axis=0)
+        for at, week in enumerate(coming.weeks[:4]):
+            levels = {
+                str(q): float(np.quantile(sums[:, at], q)) for q in (0.1, 0.5, 0.9)
+            }
+            told.append(
+                Prediction(
+                    name="weekly_units",
+                    target={"item": str(item)},
+                    due=(week + pd.Timedelta(days=6)).date(),
+                    unit="units",
+                    quantiles=levels,
+                )
+            )
+    return tuple(told)
 
 
 def _reason(row: object) -> Text:
-    pack = float(getattr(row, "pack", 1) or 1)
+    """Return why a line is ordered: stock at delivery, packs, supplier."""
     weeks = words.number(float(row.lead_weeks) + 1)
     if np.isnan(row.on_hand):
         return say("demand of {weeks} weeks", weeks=weeks)
-    if pack > 1:
-        return say(
-            "projected to be {short} short in the delivery week; full packs of {pack}",
-            short=words.number(
-                max(0.0, row.expected / max(1, row.lead_weeks + 1) - row.at_delivery), 0
-            ),
-            pack=words.number(pack, 0),
+    parts = [
+        say(
+            "{stock} left at delivery, {wanted} more wanted",
+            stock=words.number(max(0.0, row.at_delivery), 0),
+            wanted=words.number(row.wanted, 0),
         )
-    return say(
-        "projected stock at delivery is {stock}", stock=words.number(row.at_delivery, 0)
-    )
+    ]
+    if row.pack > 1:
+        parts.append(
+            say("in packs of {pack}", pack=words.number(row.pack, 0))
+        )  # fmt: skip
+    if row.edited:
+        parts = [
+            say("changed by the buyer from {was}", was=words.number(row.proposed, 0))
+        ]
+    if not np.isnan(row.on_time):
+        known = (
+            say(
+                "only supplier so far, {share} on time",
+                share=words.percent(row.on_time),
+            )
+            if row.suppliers <= 1
+            else say(
+                "usual supplier, {share} on time", share=words.percent(row.on_time)
+            )
+        )
+        parts.append(known)
+    return Text("; ".join(t.en for t in parts), "；".join(t.zh for t in parts))
+
+
+def _age(name: str) -> Text:
+    return {
+        "month": say("within a month"), "quarter": say("one to three months ago"),
+        "half": say("three to six months ago"), "older": say("longer ago or never"),
+    }[name]  # fmt: skip
 
 
 def _method_name(name: str) -> Text:

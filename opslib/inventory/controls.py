@@ -20,7 +20,10 @@ say = catalogue(__package__ or "opslib.inventory")
 def service(
     coming: Forecast, told: Terms, *, currency: str, level: float | np.ndarray
 ) -> WhatIf:
-    """Return sliders for service level, lead time and cost of stock, on stored draws."""
+    """Return sliders for service level, lead time, and costs of stock and of a lost sale.
+
+    Stock, money and demand met follow at once from the stored draws.
+    """
     frame = told.frame
     level = round(float(np.mean(level)), 2)
     cost, margin = (
@@ -30,7 +33,9 @@ def service(
     longest = coming.paths.shape[2]
     lead = frame["lead_weeks"].to_numpy()
 
-    def compute(level: float, lead_change: float, holding: float) -> Outcome:
+    def compute(
+        level: float, lead_change: float, holding: float, shortage: float
+    ) -> Outcome:
         ahead = np.clip(np.round(lead + 1 + lead_change), 1, longest).astype(int)
         sums = np.cumsum(coming.paths, axis=2)[np.arange(len(ahead)), :, ahead - 1]
         target = np.quantile(sums, level, axis=1)
@@ -38,12 +43,15 @@ def service(
         lost = np.maximum(0, sums - target[:, None]).mean(axis=1)
         fill = 1 - lost.sum() / max(1e-9, sums.mean(axis=1).sum())
         money = float((left * cost).sum())
-        weekly = float((lost * margin).sum())
+        weekly = float((lost * margin / ahead).sum()) * shortage
+        stock = float(left.sum())
+        kept = money * holding / 52
         return Outcome(
             headline=say(
-                "Stock of {money} beyond demand, {fill} of demand met from the shelf; lost margin {lost}, cost of stock {hold} a week.",
-                money=words.money(money, currency), fill=words.percent(fill, 1),
-                lost=words.money(weekly, currency), hold=words.money(money * holding / 52, currency),
+                "{units} units of stock beyond demand, {money} at cost; {fill} of demand met; a week costs {whole}: {hold} for stock, {lost} for lost sales.",
+                units=words.number(stock), money=words.money(money, currency),
+                fill=words.percent(fill, 1), whole=words.money(weekly + kept, currency),
+                hold=words.money(kept, currency), lost=words.money(weekly, currency),
             )
         )  # fmt: skip
 
@@ -75,6 +83,16 @@ def service(
             kind="percent",
         ),
     ]
+    sliders.append(
+        Slider(
+            name="shortage",
+            label=say("Cost of a lost sale, times its margin"),
+            low=0.5,
+            high=3,
+            step=0.5,
+            value=1,
+        )
+    )
     cases = [
         {"level": x, "lead_change": y}
         for x, y in ((level, 0), (0.8, 0), (0.95, 0), (level, -1), (level, 1))

@@ -183,4 +183,6 @@ def _written(slider: Slider, value: float) -> Text:
         return words.percent(value, 1 if slider.step < 0.01 else 0)
     if slider.kind == "money":
         return words.money(value, slider.unit or "CNY")
+    if slider.step < 1:
+        return words.number(value, 1 if slider.step >= 0.1 else 2)
     return words.number(value)

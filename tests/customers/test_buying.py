@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from opslib import customers
-from opslib.customers import buying
+from opslib.customers.value import buying
 
 TRUTH = {"r": 0.8, "alpha": 6.0, "a": 0.8, "b": 3.0}
 

@@ -56,7 +56,7 @@ def company():
             tables[name][column] = pd.to_datetime(tables[name][column])
     return SimpleNamespace(
         demand=demand, stock=seen, now=now, truth=made.truth, **{
-            n: tables[n] for n in ("products", "purchase_orders", "stock_takes", "scrap")
+            n: tables[n] for n in ("products", "purchase_orders", "stock_takes", "scrap", "order_edits")
         },
     )  # fmt: skip
 

@@ -114,6 +114,13 @@ def test_trees_without_history_fall_back_to_the_level():
     assert boosting.expect(learnt, units).mean() == pytest.approx(6, rel=0.15)
 
 
+def test_trees_learn_from_less_than_a_year():
+    units = _flat()[:, :48]
+    learnt = boosting.learn(units, np.ones(52), ahead=4)
+    assert learnt.models
+    assert boosting.expect(learnt, units).mean() == pytest.approx(6, rel=0.1)
+
+
 def test_a_season_too_short_for_the_weeks_ahead_is_refused():
     with pytest.raises(ValueError, match="coming factors of the season"):
         boosting.learn(_flat(), np.ones(121), ahead=4)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from opslib import inventory
-from opslib.inventory.ahead import boosting, forecast
+from opslib.inventory.ahead import boosting, forecast, rolling, series
 from opslib.inventory.ordering import policies
 
 pytestmark = pytest.mark.published
@@ -207,3 +207,105 @@ def test_orders_save_an_eighth_over_six_earlier_windows(lived, kind):
     assert len(saved) == 6
     assert saved.mean() >= 0.12
     assert saved.std(ddof=1) / np.sqrt(6) < 0.04
+
+
+def _m4(shared, kind):
+    """Return training series and test values of the M4 competition."""
+    home = shared("inventory/m4")
+    known = pd.read_csv(home / f"{kind}-train.csv", index_col=0).to_numpy(float)
+    test = pd.read_csv(home / f"{kind}-test.csv", index_col=0).to_numpy(float)
+    return [row[~np.isnan(row)] for row in known], test
+
+
+def _errors(known, test, told, season):
+    """Return the competition's two errors: symmetric percentage, scaled absolute."""
+    gap = np.abs(told - test)
+    scale = [np.abs(v[season:] - v[:-season]).mean() for v in known]
+    percent = 200 * gap / (np.abs(told) + np.abs(test))
+    return percent.mean(), (gap.mean(axis=1) / scale).mean()
+
+
+def _interval_score(known, test, told, season):
+    """Return the competition's scaled score of 95 % ranges."""
+    scale = [np.abs(v[season:] - v[:-season]).mean() for v in known]
+    missed = np.maximum(0, told.low - test) + np.maximum(0, test - told.high)
+    return ((told.high - told.low + 40 * missed).mean(axis=1) / scale).mean()
+
+
+@pytest.mark.parametrize(
+    ("kind", "naive", "seasons", "settings", "owa", "msis"),
+    [
+        ("Weekly", (9.161, 2.777), (52,), series.WEEKLY, 0.75, 17.0),
+        ("Hourly", (18.383, 2.395), (24, 168), series.HOURLY, 0.44, 7.5),
+    ],
+)
+def test_m4_is_foretold_as_well_as_by_the_best(
+    shared, kind, naive, seasons, settings, owa, msis
+):
+    """Weekly: best .739, winner .851; hourly: best .410, winner .440 (and ranges).
+
+    The settings were chosen on forecasts of the last training values from before them
+    (13 and 26 weeks, 48 hours); the width of the range is learnt there inside the
+    call. `naive` holds the published errors of the competition's naive method, over
+    which the score is taken.
+    """
+    known, test = _m4(shared, kind)
+    season = 1 if kind == "Weekly" else 24
+    told = series.outlook(
+        known, ahead=test.shape[1], seasons=seasons, settings=settings, confidence=0.95
+    )
+    if kind == "Weekly":
+        last = np.repeat([v[-1:] for v in known], test.shape[1], axis=1)
+        assert _errors(known, test, last, season) == pytest.approx(naive, abs=5e-4)
+    errors = _errors(known, test, told.mean, season)
+    assert np.mean([e / n for e, n in zip(errors, naive, strict=True)]) <= owa
+    assert _interval_score(known, test, told, season) <= msis
+
+
+def _months(shared, name):
+    """Return units, series by months, and the seasonal naive score of the last year."""
+    home = shared(f"inventory/{name}")
+    wide = pd.read_csv(home / f"{name}_wide.csv.gz", index_col=0).to_numpy(float).T
+    return wide[~np.isnan(wide[:, -12:]).any(axis=1)]
+
+
+def _decile_loss(actual, quantiles):
+    """Return the weighted quantile loss over deciles; quantiles series, months, 9."""
+    flat = quantiles.reshape(-1, quantiles.shape[-1])
+    return rolling.quantile_loss(actual.ravel(), flat).sum() / actual.sum()
+
+
+def test_car_parts_are_foretold_better_than_by_pretrained_models(shared):
+    """Last 12 months of 2,509 parts: seasonal naive 1.600, best pretrained .9945.
+
+    The room's own combination, dispersion and spread, with the settings they have for
+    weekly sales; nothing was chosen on these data. Aim: .886.
+    """
+    units = _months(shared, "carparts")
+    known, test = units[:, :-12], units[:, -12:]
+    assert len(units) == 2674 - 165
+    naive = np.repeat(np.nan_to_num(known[:, -12:])[..., None], 9, axis=2)
+    assert _decile_loss(test, naive) == pytest.approx(1.600, abs=5e-4)
+    season = np.ones(units.shape[1])
+    mean = forecast.combination(known, season, 12)
+    paths = forecast.spread(
+        mean, dispersion=forecast.dispersion_of(known, season),
+        drift=rolling.DRIFT, draws=200, seed=1,
+    )  # fmt: skip
+    told = np.quantile(paths, rolling.LEVELS, axis=1, method="inverted_cdf")
+    assert _decile_loss(test, np.moveaxis(told, 0, -1)) <= 0.886
+
+
+def test_hospital_products_are_foretold_within_pretrained_models(shared):
+    """Last 12 months of 767 products: pretrained .055 to .057; aim .058.
+
+    The monthly settings were chosen on months 61 to 72, foretold from month 60.
+    """
+    units = _months(shared, "hospital")
+    naive = np.repeat(units[:, -24:-12, None], 9, axis=2)
+    assert _decile_loss(units[:, -12:], naive) == pytest.approx(0.0726, abs=5e-5)
+    told = series.outlook(
+        list(units[:, :-12]), ahead=12, seasons=(12,), settings=series.MONTHLY
+    )
+    loss = _decile_loss(units[:, -12:], told.quantiles(rolling.LEVELS))
+    assert loss <= 0.058

@@ -14,10 +14,13 @@ from opslib.market import (
     conjoint,
     design,
     drivers,
+    files,
+    intake,
     mixed,
     prices,
     replicates,
     scores,
+    tables,
     weights,
 )
 
@@ -152,6 +155,40 @@ def test_tea_and_chocolate_part_worths_and_importances(shared):
     assert share == [56.79, 16.42, 5.43, 10.61, 10.75]
 
 
+def test_questions_of_the_schools_survey_go_together_as_published(schools, clusters):
+    """F 5.1934 on 1.4946 and 20.925 degrees, chance .02175, as R's survey prints."""
+    clus = schools[1]
+    found = tables.rao_scott(clusters, clus["sch.wide"], clus["stype"])
+    assert [round(x, 4) for x in found[:3]] == [5.1934, 1.4946, 20.925]
+    assert found[3] == pytest.approx(0.02175, abs=5e-6)
+
+
+def test_a_table_of_the_schools_survey_has_the_published_errors(schools):
+    """The share of an answer and its error, on replicate weights, beside the linearised."""
+    strat = schools[0]
+    drawn = design.draw(strat, weight="pw", strata="stype", size="fpc")
+    people = pd.DataFrame({"survey": "w", "respondent": strat.index.astype(str)})
+    book = pd.DataFrame(
+        {
+            "survey": ["w"],
+            "question": ["q"],
+            "kind": ["single"],
+            "wording": [""],
+            "choices": ["No;Yes"],
+        }
+    )
+    survey = intake.collect(
+        book, people, people.assign(question="q", answer=strat["sch.wide"])
+    )
+    sets = replicates.jackknife(drawn)
+    found = tables.crosstab(intake.measures(survey), strat[["stype"]], sets)
+    exact = design.mean(drawn, (strat["sch.wide"] == "Yes").to_numpy(float))
+    assert found.share[1, 0] == pytest.approx(exact.value, abs=1e-9)
+    assert found.error[1, 0] == pytest.approx(exact.error, rel=0.01)
+    by_type = dict(zip(found.columns["label"], found.bases["people"][0], strict=True))
+    assert by_type == {"": 200, "E": 100, "H": 50, "M": 50}
+
+
 def test_logit_shares_of_the_package_are_those_without_forty_people(shared):
     """Ours keep all 100; its published ones drop whoever has a negative utility."""
     folder = shared("market/conjoint_r")
@@ -246,3 +283,31 @@ def test_who_recommends_the_phone_companies(shared):
         assert len(answers) == people
         got = [round(x, digits) for x in (found.value, found.low, found.high)]
         assert got == [value, low, high]
+
+
+def test_an_spss_file_keeps_labels_sets_and_the_published_score(shared):
+    """The file's own multi-response sets and labels; its score as published: 34.19."""
+    path = shared("market/displayr") / "Mobiles_feedback_4_weeks.sav"
+    text, book = files.read(path)
+    kinds = book.set_index("question")["kind"]
+    assert kinds["Q8"] == "score"
+    assert (kinds == "multi").sum() == 3
+    assert {"AT&T", "Verizon", "T-Mobile"} <= set(text["Q7"])
+    told = files.tables(text, book, survey="w", about=("Q7",))
+    survey = intake.collect(
+        *(told[f"survey_{n}"] for n in ("questions", "people", "answers"))
+    )
+    sets = replicates.bootstrap(design.draw(survey.people), draws=50)
+    found = tables.crosstab(intake.measures(survey), survey.people[["Q7"]], sets)
+    row = found.rows[
+        (found.rows["question"] == "Q8") & (found.rows["label"] == "@score")
+    ].index[0]
+    by_company = dict(
+        zip(found.columns["label"], found.share[row].round(1), strict=True)
+    )
+    assert round(found.share[row, 0], 2) == 34.19
+    assert [by_company[c] for c in ("AT&T", "Verizon", "T-Mobile")] == [
+        24.2,
+        35.5,
+        41.1,
+    ]

@@ -12,7 +12,8 @@ import nbformat
 import pytest
 
 from opslib import places, runs
-from opslib.runs import keys, ledger, listing, manifest, status
+from opslib.runs import keys, ledger, listing, manifest
+from opslib.runs.keep import status
 from opslib.warehouse import read_stamp
 
 pytestmark = pytest.mark.slow
@@ -200,7 +201,8 @@ def test_a_missing_warehouse_is_one_sentence(home):
         runs.run("demo")
 
 
-def test_a_stop_by_hand_ends_kernels_and_says_so(demo_home):
+@pytest.mark.parametrize("after", [0, 8])
+def test_a_stop_by_hand_ends_kernels_and_says_so(demo_home, after):
     _list(_notebook("endless", "import time\ntime.sleep(300)", SHOW))
     env = {**os.environ, "OPSLIB_HOME": str(demo_home)}
     work = subprocess.Popen(
@@ -212,7 +214,7 @@ def test_a_stop_by_hand_ends_kernels_and_says_so(demo_home):
         if list(running.glob("*.running")):
             break
         time.sleep(0.1)
-    time.sleep(8)
+    time.sleep(after)
     threading.Timer(0, lambda: work.send_signal(signal.SIGINT)).start()
     out, _ = work.communicate(timeout=60)
     assert work.returncode == 130, out

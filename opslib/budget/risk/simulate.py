@@ -5,6 +5,7 @@ them is the one along which the total rises fastest.
 Independent scramblings are replicates: their spread is the simulation's own error.
 """
 
+# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -117,7 +118,7 @@ def model(
     return Model(
         lines=tuple(of), scale=scale, by_line=tied, by_month=along, degrees=degrees,
         known=known, signs=signs, repaired=line_gap + month_gap,
-    )  # fmt: skip
+    )
 
 
 def simulate(
@@ -204,6 +205,31 @@ def one_uncertainty(paths: np.ndarray, expected: float) -> np.ndarray:
     return np.asarray(paths, float).reshape(len(paths), -1).sum(axis=1) / expected
 
 
+def demand_factors(paths: np.ndarray, prices: np.ndarray, *, shared: float = 0.0, seed: int = 1) -> np.ndarray:
+    """Return the demand room's paths as weekly factors of expected sales.
+
+    Args:
+        paths: Items x draws x weeks, units.
+        prices: One an item, money.
+        shared: Error of the sum that single items' paths do not show, as a share.
+        seed: Seed of the shared error.
+
+    Returns:
+        Draws x weeks, each week's mean one; every path comes eight times, each time
+        with another shared error.
+
+    Example:
+        >>> demand_factors(np.ones((2, 3, 4)), np.array([1.0, 2.0])).shape
+        (24, 4)
+    """
+    money = np.einsum("idw,i->dw", np.asarray(paths, float), np.asarray(prices, float))
+    checks.between(float(money.mean()), "expected sales", low=0, open_low=True)
+    checks.between(shared, "shared", low=0, high=1)
+    own = np.tile(money / np.maximum(money.mean(axis=0), 1e-9), (8, 1))
+    normal = np.random.default_rng(seed).permuted(special.ndtri((np.arange(len(own)) + 0.5) / len(own)))
+    return own * np.exp(shared * normal - shared**2 / 2)[:, None]
+
+
 class _Path:
     """The directions of the model's scores, sorted by what they do to the total."""
 
@@ -214,9 +240,7 @@ class _Path:
         weight = of.scale * np.array([lines.local_spread(x) for x in of.lines])[:, None]
         weight = weight * of.signs[:, None]
         pull = np.sqrt(strength) * (self.line_vectors.T @ weight @ self.month_vectors)
-        spread = strength * (
-            (self.line_vectors**2).T @ weight**2 @ self.month_vectors**2
-        )
+        spread = strength * ((self.line_vectors**2).T @ weight**2 @ self.month_vectors**2)
         self.order = np.argsort(-spread.ravel(), kind="stable")
         self.roots = np.sqrt(strength.ravel()[self.order])[:, None]
         self.mirror = _mirror(pull.ravel()[self.order])
@@ -267,9 +291,7 @@ def _scores(
     return scores, extra
 
 
-def _uniform(
-    size: int, points: int, draw: np.random.Generator, method: str
-) -> np.ndarray:
+def _uniform(size: int, points: int, draw: np.random.Generator, method: str) -> np.ndarray:
     if method == "plain":
         return draw.random((size, points))
     if method == "latin":
@@ -302,11 +324,7 @@ def _blocks(of: Model, shocks: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
             mean = lines.moments(of.lines[k])[0] * of.scale[k].sum() * of.signs[k]
             effect = effect + mean * np.asarray(factors, float)
     order = np.argsort(effect, kind="stable")
-    return {
-        k: np.asarray(shocks[name], float)[order]
-        for k, name in enumerate(names)
-        if name in shocks
-    }
+    return {k: np.asarray(shocks[name], float)[order] for k, name in enumerate(names) if name in shocks}
 
 
 def _factor(rows: np.ndarray, chance: np.ndarray) -> np.ndarray:

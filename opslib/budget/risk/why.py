@@ -1,5 +1,6 @@
 """This module owns why the total varies: shares, swings, the worst draws, bridges."""
 
+# fmt: off
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from opslib import checks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from opslib.budget.outlook import Books
     from opslib.budget.risk.simulate import Draws
 
 
@@ -63,9 +65,7 @@ def sobol_indices(
     return pd.DataFrame({**_columns("first", first), **_columns("total", total)})
 
 
-def variance_shares(
-    draws: Draws, *, groups: tuple[str, ...] | None = None
-) -> pd.DataFrame:
+def variance_shares(draws: Draws, *, groups: tuple[str, ...] | None = None) -> pd.DataFrame:
     """Return each line's share of the total's variance, its swing and its worst draws.
 
     Lines are tied, so shares are Euler's: covariance with the total over its variance.
@@ -97,10 +97,7 @@ def variance_shares(
         mine = names == name
         part = draws.by_line[:, mine] @ draws.signs[mine]
         each = part.reshape(count, size)
-        shares = [
-            np.cov(each[r], total[r])[0, 1] / max(1e-300, total[r].var(ddof=1))
-            for r in range(count)
-        ]
+        shares = [np.cov(each[r], total[r])[0, 1] / max(1e-300, total[r].var(ddof=1)) for r in range(count)]
         tenth, last = np.quantile(part, [0.1, 0.9])
         beyond = float(part[worst].mean() - part.mean())
         rows.append(
@@ -110,7 +107,7 @@ def variance_shares(
                 "swing_high": float(total.ravel()[part >= last].mean() - low_total),
                 "worst": beyond,
             }
-        )  # fmt: skip
+        )
     frame = pd.DataFrame(rows)
     frame = frame.assign(
         low=frame["share"] - frame["error"],
@@ -146,27 +143,47 @@ def bridge(plan: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
     for frame, name in ((plan, "plan"), (now, "now")):
         checks.columns(frame, ["item", "units", "amount"], name)
         checks.unique(frame, ["item"], name)
-    both = plan.merge(now, on="item", how="outer", suffixes=("_plan", "_now")).fillna(
-        0.0
-    )
+    both = plan.merge(now, on="item", how="outer", suffixes=("_plan", "_now")).fillna(0.0)
     units, amount = both["units_plan"].sum(), both["amount_plan"].sum()
     checks.between(float(units), "planned units", low=0, open_low=True)
     mean_price = amount / units
     planned = both["units_plan"] > 0
     own = both["amount_plan"] / both["units_plan"].where(planned)
-    own = own.fillna(
-        both["amount_now"] / both["units_now"].where(both["units_now"] > 0)
-    )
+    own = own.fillna(both["amount_now"] / both["units_now"].where(both["units_now"] > 0))
     volume = (both["units_now"].sum() - units) * mean_price
     price = float((both["amount_now"] - both["units_now"] * own.fillna(0.0)).sum())
     end = both["amount_now"].sum()
     steps = [amount, volume, end - amount - volume - price, price, end]
-    return pd.DataFrame(
-        {
-            "step": ["plan", "volume", "mix", "price", "now"],
-            "amount": np.round(steps, 10),
-        }
-    )
+    return pd.DataFrame({"step": ["plan", "volume", "mix", "price", "now"], "amount": np.round(steps, 10)})
+
+
+def sales_bridge(sales: pd.DataFrame, books: Books) -> pd.DataFrame:
+    """Return how sales so far came from the plan: volume, mix, price.
+
+    A plan without units is read as last year's prices and mix of the same months, its
+    growth as volume.
+
+    Args:
+        sales: month, category, units, amount.
+        books: The year's books; revenue lines give the plan, the closed months the span.
+
+    Returns:
+        As `bridge`; empty where this or last year's months have no sales.
+    """
+    year, closed = books.year, books.closed
+    revenue = (books.units["kind"] == "revenue").to_numpy()
+    plan = float(books.plan[revenue][:, :closed].sum())
+    month = pd.to_datetime(sales["month"])
+    parts = []
+    for start in (year - pd.DateOffset(years=1), year):
+        mine = sales[(month >= start) & (month < start + pd.DateOffset(months=closed))]
+        item = mine["category"].fillna("-").rename("item")
+        parts.append(mine.groupby(item)[["units", "amount"]].sum().astype(float))
+    before, now = parts
+    if before.empty or now.empty or before["amount"].sum() <= 0:
+        return pd.DataFrame(columns=["step", "amount"])
+    planned = before * (plan / before["amount"].sum())
+    return bridge(planned.reset_index(), now.reset_index())
 
 
 def _columns(name: str, each: np.ndarray) -> dict[str, np.ndarray]:

@@ -156,12 +156,15 @@ def _borders(column: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def _binned(x: np.ndarray, edges: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Return the number of the bin each value falls in, missing kept as missing."""
+    """Return the number of the bin each value falls in, missing kept as missing.
+
+    A column that was never known, such as a year ago in a short history, tells nothing.
+    """
     bins = np.empty(x.shape, np.float32)
     for place, border in enumerate(edges):
         column = x[:, place]
         bins[:, place] = np.searchsorted(border, column)
-        bins[np.isnan(column), place] = np.nan
+        bins[np.isnan(column), place] = np.nan if border.size else 0.0
     return bins
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from opslib.inventory.ahead import forecast
+from opslib.inventory.ahead.cluster import by_rows
+from opslib.inventory.ahead.totals import with_totals
 from opslib.inventory.demand import Panel
 
 LEVELS = np.arange(1, 10) / 10
@@ -39,6 +41,8 @@ class Backtest:
         totals: method, kind, origin, gap and actual summed over rows.
         origins: Weeks at which forecasts were made.
         ahead: Weeks summed.
+        agreed: Whether items moved towards forecasts of their sums came nearer to the
+            sums on the choice origins; then `foretell` moves them.
     """
 
     scores: pd.DataFrame
@@ -46,6 +50,7 @@ class Backtest:
     totals: pd.DataFrame
     origins: tuple[pd.Timestamp, ...]
     ahead: int
+    agreed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +152,7 @@ def backtest(
         ].sum(),
         origins=tuple(points),
         ahead=ahead,
+        agreed=_sums_help(panel, ahead, origins),
     )
 
 
@@ -193,7 +199,8 @@ def foretell(
         weeks: Weeks ahead.
         draws: Paths for each row.
         seed: Seed of the paths.
-        cluster: Address of a Dask cluster that shares the items, or empty.
+        cluster: Address of a Dask cluster that shares the items, as in `by_rows`; the
+            trees learn from all items at once and stay here.
     """
     season = forecast.season_index(panel.units, panel.weeks, weeks)
     kind = kinds(panel.units)
@@ -201,8 +208,15 @@ def foretell(
     method = np.array([test.chosen[k] for k in kind], dtype=object)
     for name in set(method):
         pick = np.flatnonzero(method == name)
-        mean[pick] = _means(name, panel.units[pick], season, weeks, cluster)
+        work, own = forecast.METHODS[name], panel.units[pick]
+        mean[pick] = (
+            work(own, season, weeks)
+            if name in GLOBAL
+            else by_rows(work, own, season, weeks, cluster=cluster)
+        )
     level = forecast.dispersion_of(panel.units, season)
+    if test.agreed:
+        mean = with_totals(panel, mean, level[:, None] * mean + (DRIFT * mean) ** 2)
     paths = forecast.spread(mean, dispersion=level, drift=DRIFT, draws=draws, seed=seed)
     coming = pd.date_range(
         panel.weeks[-1] + pd.Timedelta(days=7), periods=weeks, freq="7D"
@@ -210,22 +224,6 @@ def foretell(
     return Forecast(
         keys=panel.keys, weeks=coming, mean=mean, paths=paths, method=method
     )
-
-
-def _means(
-    name: str, units: np.ndarray, season: np.ndarray, weeks: int, cluster: str
-) -> np.ndarray:
-    work = forecast.METHODS[name]
-    if not cluster or name in GLOBAL:
-        return work(units, season, weeks)
-    from distributed import Client
-
-    parts = np.array_split(units, max(1, len(units) // 200))
-    with Client(cluster) as client:
-        futures = [
-            client.submit(work, part, season, weeks, pure=False) for part in parts
-        ]
-        return np.vstack(client.gather(futures))
 
 
 def _score_origin(
@@ -265,6 +263,26 @@ def _score_origin(
             )
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def _sums_help(panel: Panel, ahead: int, origins: int) -> bool:
+    """Return whether moved items foretold each place's sum better on choice origins."""
+    places = pd.factorize(panel.keys["place"])[0]
+    sums = (places[None, :] == np.unique(places)[:, None]).astype(float)
+    missed = np.zeros(2)
+    for back in range(origins, 1, -1):
+        cut = len(panel.weeks) - back * ahead
+        past = replace(panel, units=panel.units[:, :cut], weeks=panel.weeks[:cut])
+        season = forecast.season_index(past.units, past.weeks, ahead)
+        mean = forecast.levels(past.units, season, ahead)
+        spread = forecast.dispersion_of(past.units, season)
+        moved = with_totals(past, mean, spread[:, None] * mean + (DRIFT * mean) ** 2)
+        coming = panel.units[:, cut : cut + ahead]
+        known = ~np.isnan(coming)
+        fact = sums @ np.nan_to_num(coming).sum(axis=1)
+        told = [sums @ (m * known).sum(axis=1) for m in (mean, moved)]
+        missed += [np.abs(t - fact).sum() for t in told]
+    return bool(missed[1] < missed[0])
 
 
 def _covered(actual: np.ndarray, sums: np.ndarray) -> np.ndarray:

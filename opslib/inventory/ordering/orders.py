@@ -11,13 +11,12 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks
-from opslib.inventory.ahead import forecast
 from opslib.inventory.ahead import rolling as tests
-from opslib.inventory.ahead.rolling import DRIFT, Backtest, Forecast
-from opslib.inventory.demand import Panel, fill
-from opslib.inventory.ordering import policies, simulate
-
-GRID = (0.60, 0.70, 0.80, 0.85, 0.90, 0.94, 0.97, 0.985, 0.995)
+from opslib.inventory.ahead.rolling import Backtest, Forecast
+from opslib.inventory.demand import Panel
+from opslib.inventory.ordering import simulate
+from opslib.inventory.ordering.edits import COLUMNS, apply_edits, price_edits
+from opslib.inventory.ordering.tuning import Tuned, Worth, tune, worth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +25,9 @@ class Terms:
 
     Attributes:
         frame: item, place, supplier, price, cost, pack, minimum_order, lead_weeks,
-            on_hand and in_pipeline (missing where stock was never delivered).
+            on_hand and in_pipeline (missing where stock was never delivered); with
+            purchase orders also on_time (the supplier's share) and suppliers (of the
+            item so far).
         assumed: Names of what was not delivered and had to be assumed.
         stock_known: Whether stock on hand was delivered.
     """
@@ -37,45 +38,29 @@ class Terms:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tuned:
-    """The chance of meeting a week's demand that cost least in simulation.
-
-    Attributes:
-        level: The chance, by series of the panel.
-        rule: `one level` for all, or `textbook` where the critical ratio cost least.
-        curve: level, cost, stock_units, fill: what each level led to.
-        ours: Money by window of our policy at that level.
-        usual: Money by window of the usual policy (cover of recent weeks).
-        textbook: Money by window at the critical ratio of the textbook.
-    """
-
-    level: np.ndarray
-    rule: str
-    curve: pd.DataFrame
-    ours: np.ndarray
-    usual: np.ndarray
-    textbook: np.ndarray
-
-
-@dataclass(frozen=True, kw_only=True)
 class Decision:
     """Everything that leads to today's orders.
 
     Attributes:
-        listed: The order list.
+        listed: The order list, the buyer's own numbers in place.
         tuned: The level that cost least and its proof.
         test: The back-test that chose the methods.
         coming: Possible demand.
+        worth: What a day of lead time and a point of accuracy are worth.
+        priced: What the buyer's earlier changes saved, line by line.
     """
 
     listed: pd.DataFrame
     tuned: Tuned
     test: Backtest
     coming: Forecast
+    worth: Worth
+    priced: pd.DataFrame
 
 
 def decide(
-    panel: Panel, told: Terms, *, holding_rate: float, budget: float = 0, cluster: str = "",
+    panel: Panel, told: Terms, *, holding_rate: float, budget: float = 0,
+    edits: pd.DataFrame | None = None, day: object = None,
 ) -> Decision:  # fmt: skip
     """Choose methods, foretell, tune the level, and list the orders.
 
@@ -84,16 +69,27 @@ def decide(
         told: Terms.
         holding_rate: Yearly cost of stock as a share of its value.
         budget: Most money to spend, 0 for no limit.
-        cluster: Address of a Dask cluster that shares the items, or empty.
+        edits: The buyer's own orders, of this day and of earlier ones; or None.
+        day: Day of the list; None takes the end of the last week.
     """
+    edits = pd.DataFrame(columns=[*COLUMNS]) if edits is None else edits
     weeks = int(told.frame["lead_weeks"].max()) + 3
     test = tests.backtest(panel, ahead=4)
-    coming = tests.foretell(panel, test, weeks=weeks, draws=120, cluster=cluster)
+    coming = tests.foretell(panel, test, weeks=weeks, draws=120)
     tuned = tune(panel, told, holding_rate=holding_rate)
     listed = plan(
         coming, told, level=tuned.level, holding_rate=holding_rate, budget=budget
     )
-    return Decision(listed=listed, tuned=tuned, test=test, coming=coming)
+    return Decision(
+        listed=apply_edits(
+            listed, edits, day=day or panel.weeks[-1] + pd.Timedelta(days=6)
+        ),
+        tuned=tuned,
+        test=test,
+        coming=coming,
+        worth=worth(panel, told, level=tuned.level, holding_rate=holding_rate),
+        priced=price_edits(edits, panel, told, holding_rate=holding_rate),
+    )
 
 
 def terms(
@@ -122,7 +118,8 @@ def terms(
     for name in ("name", "supplier", "price", "cost", "pack", "minimum_order"):
         frame[name] = frame["item"].map(known[name]) if name in known else np.nan
     assumed = []
-    frame["price"] = frame["price"].fillna(frame["paid"])
+    frame["price"] = frame["price"].where(frame["price"] > 0).fillna(frame["paid"])
+    frame["price"] = frame["price"].fillna(0.0)
     if frame["cost"].isna().any():
         assumed.append("cost")
         frame["cost"] = frame["cost"].fillna(frame["price"] * cost_share)
@@ -133,6 +130,12 @@ def terms(
         days = (arrived["received"] - arrived["ordered"]).dt.days
         lead = (days.groupby(arrived["supplier"]).median() / 7).clip(lower=0)
         frame["lead_weeks"] = np.ceil(frame["supplier"].map(lead).fillna(lead_weeks))
+        punctual = (arrived["received"] <= arrived["promised"]).groupby(
+            arrived["supplier"]
+        )
+        frame["on_time"] = frame["supplier"].map(punctual.mean())
+        count = orders.groupby("item")["supplier"].nunique()
+        frame["suppliers"] = frame["item"].map(count).fillna(1)
     else:
         assumed.append("lead time")
         frame["lead_weeks"] = float(np.ceil(lead_weeks))
@@ -147,70 +150,6 @@ def terms(
     )
 
 
-def tune(
-    panel: Panel, told: Terms, *, holding_rate: float, windows: int = 3, weeks: int = 8,
-    sample: int = 300, seed: int = 1,
-) -> Tuned:  # fmt: skip
-    """Find the level that costs least on past windows, in money, by simulation.
-
-    Each window is lived through with lost sales by three policies on the same demand:
-    cover of recent weeks (the usual), the textbook's critical ratio, and each level of
-    the grid. The level is chosen on the older windows; the money of the newest is the
-    proof and is not used to choose.
-
-    Args:
-        panel: Clean demand.
-        told: Terms.
-        holding_rate: Yearly cost of stock as a share of its value.
-        windows: Past windows, the newest last.
-        weeks: Weeks of a window.
-        sample: Series used, drawn at random.
-        seed: Seed.
-
-    Returns:
-        The level, its curve and money by window.
-    """
-    checks.between(holding_rate, "holding_rate", low=0, open_low=True, high=5)
-    rows = np.arange(len(panel.units))
-    if len(rows) > sample:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, sample, replace=False))
-    part = told.frame.iloc[rows]
-    hold = (part["cost"] * holding_rate / 52).to_numpy()
-    short = (part["price"] - part["cost"]).clip(lower=0.01).to_numpy()
-    lead = int(part["lead_weeks"].median())
-    results = []
-    for back in range(windows, 0, -1):
-        cut = len(panel.weeks) - back * weeks
-        results.append(_window(panel, rows, cut, weeks, lead, hold, short, seed))
-    names = list(results[0])
-    older = results[:-1] or results
-    mean = {n: np.mean([r[n]["cost"] for r in older]) for n in names if n != "usual"}
-    best = min(mean, key=lambda n: mean[n])
-    curve = pd.DataFrame(
-        [
-            {
-                "level": n,
-                "cost": np.mean([r[n]["cost"] for r in results]),
-                "stock_units": np.mean([r[n]["stock"] for r in results]),
-                "fill": np.mean([r[n]["fill"] for r in results]),
-                "stock_money": np.mean([r[n]["money"] for r in results]),
-            }
-            for n in GRID
-        ]
-    )
-    of = {
-        k: np.array([r[k]["cost"] for r in results])
-        for k in (best, "usual", "textbook")
-    }
-    every = (told.frame["price"] - told.frame["cost"]).clip(lower=0.01).to_numpy()
-    ratio = every / (every + (told.frame["cost"] * holding_rate / 52).to_numpy())
-    return Tuned(
-        level=ratio if best == "textbook" else np.full(len(ratio), float(best)),
-        rule="textbook" if best == "textbook" else "one level",
-        curve=curve, ours=of[best], usual=of["usual"], textbook=of["textbook"],
-    )  # fmt: skip
-
-
 def plan(
     coming: Forecast,
     told: Terms,
@@ -222,8 +161,8 @@ def plan(
     """Return the order list, most valuable first.
 
     Each order lifts stock in its delivery week so that demand is met with the chance
-    `level`; it is rounded up to packs when at least half a pack is missing, and kept
-    above the minimum order. A budget keeps the orders that gain most per money.
+    `level`; it is rounded to full packs on the side that costs less at that level, and
+    kept above the minimum order. A budget keeps the orders that gain most per money.
 
     Args:
         coming: Possible demand; it must reach one week beyond the longest lead time.
@@ -235,7 +174,7 @@ def plan(
 
     Returns:
         item, place, name, supplier, on_hand, in_pipeline, expected (units to delivery
-        week), at_delivery (projected stock), order, packs, money, gain, gain_more,
+        week), at_delivery (projected stock), order, wanted (units before packs), packs, money, gain, gain_more,
         gain_less, running_out (chance to run out before delivery).
 
     Raises:
@@ -286,10 +225,8 @@ def _plan_rows(
         need = simulate.shortfall(paths, on_hand=on_hand, pipeline=pipeline)
     else:
         need = paths.sum(axis=2)
-    wanted = np.maximum(0, simulate.quantile_by_row(need, level))
     pack = part["pack"].to_numpy()
-    packs = np.floor(wanted / pack + 0.5)
-    order = packs * pack
+    order = simulate.in_packs(need, level=level, pack=pack)
     order = np.where(
         (order > 0) & (order < part["minimum_order"]),
         np.ceil(part["minimum_order"] / pack) * pack,
@@ -306,24 +243,15 @@ def _plan_rows(
     base, now = gain(np.zeros_like(order)), gain(order)
     stock = on_hand + part["in_pipeline"].to_numpy()
     before = paths[:, :, : max(1, ahead - 1)].sum(axis=2)
-    return part[
-        [
-            "item",
-            "place",
-            "name",
-            "supplier",
-            "cost",
-            "pack",
-            "lead_weeks",
-            "on_hand",
-            "in_pipeline",
-        ]
-    ].assign(
+    kept = ["item", "place", "name", "supplier", "cost", "pack", "lead_weeks",
+            "on_hand", "in_pipeline", "on_time", "suppliers"]  # fmt: skip
+    return part.reindex(columns=kept).assign(
         expected=paths.sum(axis=2).mean(axis=1),
         at_delivery=(-need + paths[:, :, -1]).mean(axis=1)
         if told.stock_known
         else np.nan,
         order=order,
+        wanted=np.maximum(0, simulate.quantile_by_row(need, level)),
         packs=order / pack,
         money=order * part["cost"],
         gain=np.where(order > 0, now - base, 0.0),
@@ -333,48 +261,6 @@ def _plan_rows(
         if told.stock_known
         else np.nan,
     )
-
-
-def _window(
-    panel: Panel, rows: np.ndarray, cut: int, weeks: int, lead: int,
-    hold: np.ndarray, short: np.ndarray, seed: int,
-) -> dict[object, dict[str, float]]:  # fmt: skip
-    """Live through one window with every policy, from the same fair start."""
-    past = panel.units[rows, :cut]
-    demand = np.nan_to_num(np.round(fill(panel.units[rows])[:, cut : cut + weeks]))
-    ahead = weeks + lead + 1
-    season = forecast.season_index(panel.units[:, :cut], panel.weeks[:cut], ahead)
-    mean = forecast.levels(past, season, ahead)
-    spread = forecast.dispersion_of(past, season)
-    paths = forecast.spread(mean, dispersion=spread, drift=DRIFT, draws=120, seed=seed)
-    flat = np.nan_to_num(forecast.moving_average(past, np.ones(cut + 1), 1))[:, 0]
-    start = np.round(mean[:, 0] * 2)
-    pipe = np.round(np.repeat(mean[:, :1], max(1, lead), axis=1))
-
-    rules: dict[object, simulate.Policy] = {
-        n: policies.by_chance(paths, n) for n in GRID
-    }
-    ratio = policies.critical_ratio(holding=hold, shortage=short)
-    rules["usual"] = policies.cover(lambda week: np.repeat(flat[:, None], lead + 2, 1))
-    rules["textbook"] = policies.by_chance(paths, ratio)
-    found = {}
-    for name, rule in rules.items():
-        out = simulate.simulate(
-            demand,
-            rule,
-            on_hand=start,
-            pipeline=pipe,
-            holding_cost=hold,
-            shortage_cost=short,
-        )
-        late = slice(min(lead, weeks - 1), None)
-        found[name] = {
-            "cost": float(out.cost[:, late].sum()),
-            "stock": float(out.stock[:, late].mean(axis=1).sum()),
-            "money": float((out.stock[:, late].mean(axis=1) * hold * 52).sum()),
-            "fill": float(out.sold[:, late].sum() / max(1.0, demand[:, late].sum())),
-        }
-    return found
 
 
 def _looked_up(frame: pd.DataFrame, stock: pd.DataFrame, column: str) -> np.ndarray:

@@ -141,19 +141,29 @@ def point_and_lots(point: np.ndarray, lot: np.ndarray) -> Policy:
     return rule
 
 
-def cover(expected: Callable[[int], np.ndarray]) -> Policy:
+def cover(
+    expected: Callable[[int], np.ndarray], pack: np.ndarray | None = None
+) -> Policy:
     """Usual rule: order what lacks to the sum of the next weeks' expected demand.
 
     Args:
         expected: Week of the window to expected units, rows by weeks to cover.
+        pack: Units in a case, by row; what lacks is rounded up to full ones.
     """
-    return lambda week, stock, line, seen: np.maximum(
-        0, np.round(expected(week).sum(axis=1) - stock - line.sum(axis=1))
-    )
+
+    def rule(
+        week: int, stock: np.ndarray, line: np.ndarray, seen: np.ndarray
+    ) -> np.ndarray:
+        lack = np.maximum(0, expected(week).sum(axis=1) - stock - line.sum(axis=1))
+        return np.round(lack) if pack is None else np.ceil(lack / pack) * pack
+
+    return rule
 
 
 def by_chance(
-    paths: Sequence[np.ndarray] | np.ndarray, level: float | np.ndarray
+    paths: Sequence[np.ndarray] | np.ndarray,
+    level: float | np.ndarray,
+    pack: np.ndarray | None = None,
 ) -> Policy:
     """Our rule: meet the delivery week's demand with a chance, sales being lost.
 
@@ -162,6 +172,7 @@ def by_chance(
             (rows, draws, weeks to the delivery); weeks beyond the list order nothing.
             As one array: paths of the whole window, foretold at its start.
         level: Wanted chance, between 0 and 1, one or one a row.
+        pack: Units in a case, by row; None orders single units.
     """
 
     def rule(
@@ -173,6 +184,8 @@ def by_chance(
             ahead = paths[week]
         else:
             return np.zeros(len(stock))
-        return order_for_quantile(ahead, on_hand=stock, pipeline=line, level=level)
+        return order_for_quantile(
+            ahead, on_hand=stock, pipeline=line, level=level, pack=pack
+        )
 
     return rule

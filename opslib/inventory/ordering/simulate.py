@@ -107,6 +107,7 @@ def order_for_quantile(
     on_hand: np.ndarray,
     pipeline: np.ndarray,
     level: float | np.ndarray,
+    pack: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return orders that meet a delivery week's demand with a wanted chance.
 
@@ -118,6 +119,7 @@ def order_for_quantile(
         on_hand: Units in stock now.
         pipeline: Units that arrive in each week before the delivery.
         level: Wanted chance, between 0 and 1, one or one a row.
+        pack: Units in a case, by row; None orders single units.
 
     Returns:
         Whole units to order, by row, never negative.
@@ -129,8 +131,41 @@ def order_for_quantile(
         array([2.])
     """
     need = shortfall(paths, on_hand=on_hand, pipeline=pipeline)
-    wanted = quantile_by_row(need, level)
-    return np.maximum(0, np.round(wanted))
+    if pack is not None:
+        return in_packs(need, level=level, pack=pack)
+    return np.maximum(0, np.round(quantile_by_row(need, level)))
+
+
+def in_packs(
+    need: np.ndarray, *, level: float | np.ndarray, pack: np.ndarray
+) -> np.ndarray:
+    """Return whole packs for a quantile of need, rounded to the side that costs less.
+
+    At the level, a unit short weighs `level` and a unit left over `1 - level`; with a
+    high level a pack is opened for a single likely sale.
+
+    Args:
+        need: Possible need in the delivery week, rows by draws; below zero, none.
+        level: Wanted chance, one or one a row.
+        pack: Units in a case, by row, at least 1.
+
+    Example:
+        >>> need = np.array([[0.0, 0.0, 2.0, 2.0]])
+        >>> in_packs(need, level=0.95, pack=np.array([12.0]))
+        array([12.])
+        >>> in_packs(need, level=0.55, pack=np.array([12.0]))
+        array([0.])
+    """
+    wanted = np.maximum(0, quantile_by_row(need, level))
+    low = np.floor(wanted / pack + 1e-9) * pack
+    weight = np.broadcast_to(np.asarray(level, float), low.shape)
+
+    def worth(order: np.ndarray) -> np.ndarray:
+        gap = need - order[:, None]
+        short, left = np.maximum(gap, 0), np.maximum(-gap, 0)
+        return weight * short.mean(axis=1) + (1 - weight) * left.mean(axis=1)
+
+    return np.where(worth(low + pack) < worth(low), low + pack, low)
 
 
 def quantile_by_row(values: np.ndarray, level: float | np.ndarray) -> np.ndarray:

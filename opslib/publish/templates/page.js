@@ -16,6 +16,7 @@ document.querySelectorAll("[data-figure]").forEach(function(place){
   var told=JSON.parse(document.getElementById(place.dataset.figure).textContent);
   var still=place.querySelector("svg");if(still)still.remove();
   if(window.innerWidth<560&&told.layout.margin===undefined)told.layout.margin={l:44,r:8,t:64,b:84};
+  if(told.layout.height===undefined)told.layout.height=380;
   Plotly.newPlot(place,told.data,told.layout,{responsive:true,displayModeBar:false});});
 document.querySelectorAll(".filters button").forEach(function(button){
   button.addEventListener("click",function(){

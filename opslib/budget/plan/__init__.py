@@ -1,0 +1,1 @@
+"""This package owns the budget itself: its tree, its draft, its workbook, its control."""

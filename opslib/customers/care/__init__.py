@@ -1,0 +1,1 @@
+"""This package owns what is done for each customer: calendar, plan, record."""

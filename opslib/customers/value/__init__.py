@@ -1,0 +1,1 @@
+"""This package owns what customers will buy and what that is worth."""

@@ -1,0 +1,1 @@
+"""This package owns the channel mix: carry-over, saturation, draws, curve, split."""

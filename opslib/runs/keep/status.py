@@ -1,0 +1,44 @@
+"""This module owns the state of the house in words: what ran, what failed, how old."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from opslib.runs import listing, manifest
+from opslib.runs.work import say_exit
+from opslib.warehouse.store import read_stamp
+from opslib.words import Text, catalogue
+
+say = catalogue(__package__ or "opslib.runs.keep")
+
+
+def report(company: str) -> Text:
+    """Return one line for the data and one for each notebook."""
+    stamp = read_stamp(company)
+    held = {n: t for n, t in stamp["tables"].items() if t["rows"]}
+    last = max((t["last_day"] for t in held.values()), default="-")
+    lines = [
+        say(
+            "{company}: {tables} tables, data to {day}",
+            company=company,
+            tables=str(len(held)),
+            day=last or "-",
+        )
+    ]
+    for entry in listing.entries().values():
+        runs = manifest.of_notebook(company, entry.name)
+        if not runs:
+            lines.append(say("  {name}: never run", name=entry.name))
+            continue
+        latest = runs[0]
+        age = dt.datetime.now() - dt.datetime.fromisoformat(latest["started"])
+        lines.append(
+            say(
+                "  {name}: {exit}, {days} days ago, as of {day}",
+                name=entry.name,
+                exit=say_exit(latest["exit"]),
+                days=str(age.days),
+                day=latest["day"],
+            )
+        )
+    return Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines))

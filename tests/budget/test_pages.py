@@ -1,0 +1,320 @@
+"""What the pages say: numbers, both languages, plain words, planted truth, sliders."""
+
+import datetime as dt
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from opslib import budget
+from opslib.budget import answer, cash, charts, controls, outlook, track
+from opslib.demo import money
+from opslib.findings import Finding, Table
+
+DAY = dt.date(2026, 6, 28)
+TRADE = re.compile(
+    r"\b(WAPE|Brier|Kupiec|CUSUM|EWMA|fractile|quantile|Sobol|Monte Carlo|lognormal|copula)\b",
+    re.I,
+)
+NOBODY = pd.DataFrame(columns=["run_day", "due", "month", "q0.1", "q0.5", "q0.9"])
+
+
+@pytest.fixture(scope="module")
+def risk(year, books):
+    told, trust, choices = year
+    return answer.risk(
+        told, books, trust, choices, bearable=0.1, day=DAY, currency="GBP"
+    )
+
+
+@pytest.fixture(scope="module")
+def flows(tables):
+    return {
+        n: tables[n]
+        for n in (
+            "cash_days",
+            "receivables",
+            "payables",
+            "dated_payments",
+            "loans",
+            "exchange_rates",
+        )
+    }
+
+
+@pytest.fixture(scope="module")
+def coming(flows, sold):
+    return cash.foresee(flows, day=DAY, points=256, revenue=sold)
+
+
+def _plain(finding):
+    texts = [finding.headline, *finding.caveats]
+    texts += [t for c in finding.checks for t in (c.name, c.sentence)]
+    texts += [t for a in finding.actions for t in (a.what, a.owner)]
+    for text in texts:
+        assert not TRADE.search(text.en), text.en
+        assert not re.search(r"\d\.\d{5,}|\bnan\b|\bNone\b|\{", text.en), text.en
+    assert re.search(r"[\u4e00-\u9fff]", finding.headline.zh)
+    for check in finding.checks:
+        assert re.search(r"[\u4e00-\u9fff]", check.sentence.zh), check.sentence.en
+    assert Finding.from_dict(finding.to_dict()).headline.en == finding.headline.en
+
+
+def test_the_risk_page_says_where_the_year_ends_and_what_ties(risk, year):
+    told = year[0]
+    _plain(risk)
+    assert risk.quantity.low < risk.quantity.value < risk.quantity.high
+    assert risk.quantity.value == pytest.approx(told.draws.total.mean(), rel=1e-3)
+    ties = next(c for c in risk.checks if c.name.en == "Parts tie to the whole")
+    assert ties.passed
+    whole = told.draws.by_line[:, told.draws.signs > 0].sum(axis=1)
+    assert np.allclose(whole, told.draws.total.ravel())
+    assert {p.name for p in risk.predictions} == {
+        "month_spending",
+        "year_spending",
+        "budget_version",
+    }
+
+
+def test_the_risk_page_names_the_planted_overruns(risk, year):
+    told = year[0]
+    chance = told.table.set_index("line")["chance_over"]
+    for line in money.OVERRUN:
+        assert chance[line] > 0.5, line
+    assert "Freight" in " ".join(a.what.en for a in risk.actions)
+
+
+def test_the_page_says_so_where_a_plain_method_wins(year, books):
+    told, trust, choices = year
+    for method, passed in (("ours", True), ("index", False)):
+        race = trust.race.assign(
+            error=np.where(trust.race["method"] == method, 0.0, 0.1)
+        )
+        race = race.sort_values("error", ignore_index=True)
+        said = answer.risk(
+            told,
+            books,
+            track.Trust(**{**vars(trust), "race": race, "method": track.winner(race)}),
+            choices,
+            bearable=0.1,
+            day=DAY,
+            currency="GBP",
+        )
+        check = next(c for c in said.checks if c.name.en == "Nearest method")
+        assert check.passed is passed
+
+
+def test_tables_and_charts_hold_no_raw_names(year, books):
+    told, trust, choices = year
+    made = [
+        answer.line_table(told, "GBP"), answer.department_table(told, "GBP"), answer.trigger_table(choices, "GBP"), answer.view_table(told, choices, "GBP"),
+        answer.alarm_table(told, false_alarms=0.5), answer.race_table(trust), answer.past_table(trust, "GBP"),
+    ]  # fmt: skip
+    for table in made:
+        assert isinstance(table, Table)
+        assert set(table.headings) <= set(table.frame.columns), table.name
+        assert len(table.frame), table.name
+        assert not TRADE.search(
+            " ".join([table.title.en, *(h.label.en for h in table.headings.values())])
+        )
+    figures = [
+        charts.year_path(told, books, "GBP"),
+        charts.lines_against_budget(told),
+        charts.drivers(told),
+        charts.swings(told, "GBP"),
+        charts.plan_to_forecast(told, "GBP"),
+        charts.sales_bridge(pd.DataFrame(columns=["step", "amount"]), "GBP"),
+    ]
+    assert all(f.layout.title.text for f in figures)
+
+
+def test_trust_is_scored_on_what_was_known_then(tables, books):
+    late = tables["actuals"].copy()
+    late.loc[late["month"] >= "2026-01-01", "amount"] *= 3
+    past = track.past_outlooks(tables["budget_lines"], tables["actuals"], books)
+    again = track.past_outlooks(tables["budget_lines"], late, books)
+    assert set(past["closed"]) == {3, 5, 7, 9}
+    assert past["forecast"].to_numpy() == pytest.approx(again["forecast"].to_numpy())
+    bands = track.month_bands(books)
+    assert len(bands) >= 10
+    changed = outlook.Books(
+        **{
+            **vars(books),
+            "past": np.hstack([books.past[:, :-1], 9 * books.past[:, -1:]]),
+        }
+    )
+    again = track.month_bands(changed)
+    assert np.allclose(bands["low"], again["low"])
+
+
+def test_earlier_pages_are_scored_with_the_months_that_came(tables):
+    spent = (
+        tables["actuals"].query("kind != 'revenue'").groupby("month")["amount"].sum()
+    )
+    may = float(spent[pd.Timestamp("2026-05-01")])
+    rows = [
+        ("2026-04-30", "2026-05-01", 0.9 * may, may, 1.1 * may),
+        ("2026-05-20", "2026-05-01", 2 * may, 3 * may, 4 * may),
+        ("2026-05-20", "2026-09-01", 1.0, 2.0, 3.0),
+    ]
+    record = pd.DataFrame(rows, columns=["run_day", "month", "q0.1", "q0.5", "q0.9"])
+    got = track.kept(record, tables["actuals"])
+    assert got["held"].tolist() == [False], (
+        "the latest page counts; September has not come"
+    )
+    assert track.kept(NOBODY, tables["actuals"]).empty
+
+
+def test_scenarios_start_from_the_page_and_move_the_right_way(year, tables):
+    told = year[0]
+    what_if = controls.scenario(told, tables["payables"], own="GBP")
+    frames = {
+        str(c): what_if.compute(
+            **({"sales": 0.0, "price": 0.0, "rate": 0.0, "hires": 0.0} | c)
+        ).table.frame
+        for c in what_if.cases
+    }
+    base = frames["{}"]
+    assert np.allclose(base["change"], 0)
+    assert base["now"].iloc[3] == pytest.approx(told.draws.total.mean())
+    ends = {k: f["then"].iloc[3:].tolist() for k, f in frames.items()}
+    assert ends["{'sales': -0.1}"][0] < ends["{}"][0]
+    assert ends["{'sales': -0.1}"][1] < ends["{}"][1]
+    assert ends["{'price': 0.05}"][0] == ends["{}"][0]
+    assert ends["{'rate': 0.1}"][1] < ends["{}"][1]
+    assert ends["{'hires': 3}"][0] > ends["{}"][0]
+    share = controls.foreign_share(
+        pd.DataFrame({"amount": [1.0, 3.0], "currency": ["EUR", "GBP"]}), "GBP"
+    )
+    assert share == 0.25
+
+
+def test_the_cash_page_counts_every_month_end_and_sizes_the_credit(
+    coming, flows, tables
+):
+    past = cash.past(flows, day=DAY, dates=4)
+    said = answer.cash(
+        coming,
+        past,
+        tables["receivables"],
+        credit=0.0,
+        bearable=0.01,
+        day=DAY,
+        currency="GBP",
+    )
+    _plain(said)
+    short = budget.shortage(coming)
+    assert said.quantity.value == pytest.approx(short["by_then"].iloc[-1])
+    assert short["by_then"].iloc[-1] >= short["alone"].max()
+    need = said.facts["needed"]
+    eased = budget.shortage(coming, headroom=need)["by_then"].iloc[-1]
+    assert eased <= 0.0105
+    for table in (
+        answer.cash_table(coming, credit=0.0, currency="GBP"),
+        answer.headroom_table(coming, currency="GBP"),
+        answer.source_table(coming, "GBP"),
+    ):
+        assert set(table.headings) <= set(table.frame.columns)
+    assert charts.cash_weeks(coming, "GBP").layout.title.text
+    assert charts.cash_chance(coming, credit=0.0).layout.title.text
+
+
+def test_cash_sliders_move_the_chance_the_right_way(coming, tables):
+    what_if = controls.headroom(coming, tables["payables"], own="GBP", credit=0.0)
+    start = {"sales": 0.0, "delay": 0.0, "rate": 0.0, "more": 0.0}
+
+    def least(**turned):
+        return what_if.compute(**(start | turned)).table.frame["low"].min()
+
+    assert least(sales=-0.2) < least()
+    assert least(delay=30) < least()
+    assert least(rate=0.2) < least()
+    assert budget.shortage(coming)["low"].min() == pytest.approx(least())
+
+
+def test_cash_at_earlier_dates_does_not_look_ahead(flows):
+    told = cash.past(flows, day=DAY, dates=3)
+    days = flows["cash_days"]
+    origin = told["origin"].max()
+    after = pd.to_datetime(days["day"]) > origin
+    changed = flows | {
+        "cash_days": days.assign(
+            closing=days["closing"].where(~after, 1.0),
+            outflow=days["outflow"].where(~after, 9.0),
+        )
+    }
+    again = cash.past(changed, day=DAY, dates=3)
+    newest = told["origin"] == origin
+    assert np.allclose(told.loc[newest, "low"], again.loc[newest, "low"])
+    assert set(told["week"]) == {4, 8, 13}
+
+
+def test_the_control_page_keeps_people_out(tables, books):
+    asked, limits = tables["spending_requests"], tables["authority_limits"]
+    broken = budget.breaches(asked, limits, day=DAY)
+    room = budget.left(books, asked, tables["commitments"], day=DAY)
+    queue = budget.waiting(asked, limits, room, day=DAY)
+    said = answer.control(broken, room, queue, asked, day=DAY, currency="GBP")
+    _plain(said)
+    assert said.quantity.low == pytest.approx(
+        asked.set_index("request")
+        .loc[["Q0020", "Q0090", "Q0120", "Q0121"], "amount"]
+        .sum()
+    )
+    split = broken.loc[broken["kind"] == "split", "amount"].sum()
+    assert said.quantity.high == pytest.approx(said.quantity.low + split)
+    shown = [
+        answer.breach_table(broken, "GBP"),
+        answer.room_table(room, "GBP"),
+        answer.queue_table(queue, "GBP"),
+    ]
+    for table in shown:
+        assert "requester" not in table.headings
+        assert "requester" not in table.frame
+    assert charts.room_left(room).layout.title.text
+
+
+def test_the_draft_page_says_what_the_target_asks_and_what_broke(tables, books):
+    growth = np.random.default_rng(3).normal(-0.02, 0.02, 400)
+    made, trust = budget.next_year(
+        tables["budget_lines"],
+        tables["actuals"],
+        books,
+        demand=growth,
+        goals=tables["goals"],
+        target=0.10,
+        trust_target=0.5,
+        inflation=0.0,
+    )
+    came = budget.check_return(
+        tables["budget_lines"], made, version="", record=pd.DataFrame(), day=DAY
+    )
+    said = answer.draft(made, came, trust, day=DAY, currency="GBP")
+    _plain(said)
+    reach = next(
+        c for c in said.checks if c.name.en == "The target is within reach of demand"
+    )
+    assert reach.passed is False
+    edited = made.cells.assign(version="e", amount=made.cells["amount"] + 1)
+    plans = pd.concat([tables["budget_lines"], edited], ignore_index=True)
+    wrong = budget.check_return(
+        plans, made, version="e", record=pd.DataFrame(), day=DAY
+    )
+    said = answer.draft(made, wrong, trust, day=DAY, currency="GBP")
+    assert not said.checks[0].passed
+    assert "Send the edited draft back" in " ".join(a.what.en for a in said.actions)
+    tables_shown = [
+        answer.draft_table(made, "GBP"),
+        answer.growth_table(made, "GBP"),
+        answer.quarter_table(made, "GBP"),
+        answer.tie_table(wrong.ties, "GBP"),
+        answer.version_table(came.versions, "GBP"),
+    ]
+    assert all(set(t.headings) <= set(t.frame.columns) for t in tables_shown)
+    assert charts.draft_months(made, "GBP").layout.title.text
+    slider = controls.draft(made, own="GBP")
+    assert (
+        slider.compute(growth=0.0, goods_price=0.0, expenses=0.0).headline.en
+        != slider.compute(growth=0.1, goods_price=0.0, expenses=0.0).headline.en
+    )
