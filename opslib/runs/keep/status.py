@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 from opslib.runs import listing, manifest
-from opslib.runs.runner import say_exit
+from opslib.runs.work import say_exit
 from opslib.warehouse.store import read_stamp
 from opslib.words import Text, catalogue
 
-say = catalogue(__package__ or "opslib.runs")
+say = catalogue(__package__ or "opslib.runs.keep")
 
 
 def report(company: str) -> Text:
