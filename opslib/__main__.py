@@ -1,6 +1,7 @@
 """This module owns the command line; each verb calls one function.
 
 Imports stand inside the verbs, so that help and a run with nothing to do are quick.
+Long because every verb says each of its options in words.
 """
 
 from __future__ import annotations

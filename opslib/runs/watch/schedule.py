@@ -4,6 +4,7 @@ A question is due by the calendar (a new day, week, month, quarter or year since
 last answer), so a missed run is caught up at the next look.
 """
 
+# fmt: off
 from __future__ import annotations
 
 import datetime as dt
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 say = catalogue(__package__ or "opslib.runs.watch")
 
 
-def due(
-    company: str, entry: Entry, stamp: dict[str, Any], now: dt.datetime | None = None
-) -> Text | None:
+def due(company: str, entry: Entry, stamp: dict[str, Any], now: dt.datetime | None = None) -> Text | None:
     """Return why a question is due, or None where it is not.
 
     Args:
@@ -36,16 +35,11 @@ def due(
         return say("never answered")
     last = dt.datetime.fromisoformat(good["started"])
     if last > now:
-        return say(
-            "its last answer bears a later date than today; the clock was set back"
-        )
+        return say("its last answer bears a later date than today; the clock was set back")
     if _period(last, entry.cadence) == _period(now, entry.cadence):
         return None
     held = good["data"]["tables"]
-    if any(
-        stamp["tables"].get(t, {}).get("content") != held[t].get("content")
-        for t in held
-    ):
+    if any(stamp["tables"].get(t, {}).get("content") != held[t].get("content") for t in held):
         return say("its time has come, with new data")
     if good["versions"]["source"] != keys.source_hash():
         return say("its time has come, with a new version")
