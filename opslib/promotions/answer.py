@@ -16,6 +16,7 @@ from opslib.promotions.mix.recovery import verdicts
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
+    from opslib.promotions.journeys import Credit
     from opslib.promotions.mix.curve import ResponseCurve
     from opslib.promotions.mix.engine import Mix
     from opslib.promotions.mix.split import Split
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 say = catalogue(__package__ or "opslib.promotions")
 QUARTER, YEAR = 13, 52
 SURE = 0.9
+LEAST_PURCHASES = 200
 
 
 def channel_returns(mix: Mix, curve: ResponseCurve, tested: pd.DataFrame) -> pd.DataFrame:
@@ -91,11 +93,6 @@ def _mix_actions(fitted: Mix, curve: ResponseCurve, split: Split, *, margin: flo
 
     cash, found, move = (lambda x: words.money(float(x), currency)), [], split.spend - split.now
     less, more = ([c for c, m in zip(split.channels, move, strict=True) if sign * m > 0.02 * split.now.sum()] for sign in (-1, 1))
-    if sure and less and more:
-        found.append(Action(
-            what=say("Move {amount} a week from {less} to {more}.", amount=cash(np.maximum(move, 0).sum()), less=words.listing(less), more=words.listing(more)),
-            owner=say("Marketing"), due=day + dt.timedelta(days=7), value=float(split.gain.mean()) * QUARTER * margin, unit=currency,
-        ))
     for c, name in enumerate(curve.channels):
         now, floor = float(curve.now[c]), float(curve.seen[c, 0])
         if now > floor and float((curve.next_euro(c, now) * margin < 1).mean()) >= SURE:
@@ -104,6 +101,12 @@ def _mix_actions(fitted: Mix, curve: ResponseCurve, split: Split, *, margin: flo
                 what=say("Cut {channel} to {floor} a week, the least it has run at: the last money there earns less than it costs.", channel=Text(name), floor=cash(floor)),
                 owner=say("Marketing"), due=day + dt.timedelta(days=14), value=max(0.0, kept) * QUARTER, unit=currency,
             ))
+    if sure and less and more:
+        moved = {"amount": cash(np.maximum(move, 0).sum()), "less": words.listing(less), "more": words.listing(more)}
+        found.append(Action(
+            what=say("If the budget stays, move {amount} a week from {less} to {more}.", **moved) if found else say("Move {amount} a week from {less} to {more}.", **moved),
+            owner=say("Marketing"), due=day + dt.timedelta(days=7), value=float(split.gain.mean()) * QUARTER * margin, unit=currency,
+        ))
     tests = next_test(fitted, curve)
     possible = tests[tests["possible"]]
     if len(possible):
@@ -135,12 +138,15 @@ def returns_table(rows: pd.DataFrame, currency: str) -> Table:
     """Return what each channel returned and what the next unit of money would."""
     captures = rows["captures"].fillna(False).astype(bool) if "captures" in rows else pd.Series(False, index=rows.index)
     frame = rows.assign(verdict=[say("captures demand, gets no credit") if c else say("can be told") if t else say("cannot be told from this data") for t, c in zip(rows["told"], captures, strict=True)])
-    head = {
-        "channel": _head(say("Channel")), "spend": _head(say("Spend a week"), "money", unit=currency), "added": _head(say("Added sales a week"), "money", unit=currency),
-        "low": _head(say("at least"), "money", unit=currency), "high": _head(say("at most"), "money", unit=currency), "back": _head(say("Sales for each 1 spent"), "number", 2),
-        "next": _head(say("Sales for the next 1"), "number", 2), "next_low": _head(say("at least"), "number", 2), "next_high": _head(say("at most"), "number", 2), "verdict": _head(say("Verdict")),
-    }
-    return Table(name="channels", title=say("What each channel returned, and the next money would return"), frame=frame, headings=head)
+    head = {"channel": _head(say("Channel")), **{k: _head(v, "money", unit=currency) for k, v in {"spend": say("Spend a week"), "added": say("Added sales a week"), "low": say("at least"), "high": say("at most")}.items()}, "verdict": _head(say("Verdict"))}
+    return Table(name="channels", title=say("What each channel added"), frame=frame, headings=head)
+
+
+def next_table(rows: pd.DataFrame, margin: float) -> Table:
+    """Return what one unit of money returned, and what the next would, beside what it must."""
+    frame = rows.dropna(subset=["next"]).assign(needed=1 / margin)
+    labels = {"back": say("Sales for each 1 spent"), "next": say("Sales for the next 1"), "next_low": say("at least"), "next_high": say("at most"), "needed": say("Needed to pay for itself")}
+    return Table(name="returns", title=say("What the money returned, and the next would return"), frame=frame.sort_values("next", ascending=False), headings={"channel": _head(say("Channel")), **{k: _head(v, "number", 2) for k, v in labels.items()}})
 
 
 def split_table(split: Split, curve: ResponseCurve, currency: str) -> Table:
@@ -189,11 +195,61 @@ def doubts_table(rows: pd.DataFrame, currency: str) -> Table:
         "window": say("Its effect lasts longer than a path; compare over eight weeks after a stop."), "no spend": say("No spend is delivered for it; load the spend."), "": say("They agree."),
     }
     frame = rows.assign(why=[causes[c] for c in rows["cause"]]).sort_values("differs", ascending=False)
-    head = {
-        "channel": _head(say("Channel")), "share": _head(say("Share by this page"), "percent"), "low": _head(say("at least"), "percent"), "high": _head(say("at most"), "percent"), "journey": _head(say("Share by paths"), "percent"),
-        "tested": _head(say("Measured in a test"), "money", unit=currency), "said": _head(say("This page for the same weeks"), "money", unit=currency), "why": _head(say("Likely cause, and what would settle it")),
-    }
+    shares = {"share": say("Share by this page"), "low": say("at least"), "high": say("at most"), "journey": say("Share by paths")}
+    tests = {"tested": say("Measured in a test"), "said": say("This page for the same weeks")} if frame["tested"].notna().any() else {}
+    head = {"channel": _head(say("Channel")), **{k: _head(v, "percent") for k, v in shares.items()}, **{k: _head(v, "money", unit=currency) for k, v in tests.items()}, "why": _head(say("Likely cause, and what would settle it"))}
     return Table(name="ways", title=say("The ways of judging, side by side"), frame=frame, headings=head)
+
+
+def journeys(credit: Credit, *, day: dt.date) -> Finding:
+    """Return the finding on journeys: what paths depend on, and what that does not mean.
+
+    Args:
+        credit: What `credit_paths` returned, with the other orders.
+        day: Day of the data.
+
+    Raises:
+        ValueError: There is no path.
+    """
+    if not len(credit.shares):
+        msg = "no path was delivered; load touchpoints: one row for each contact of a visitor"
+        raise ValueError(msg)
+    shares = credit.shares
+    top, gap = shares.iloc[0], shares.assign(gap=shares["last"] - shares["removal"]).sort_values("gap")
+    low, high = (float(top[k]) if top[k] == top[k] else float(top["removal"]) for k in ("low", "high"))
+    under, over = gap.iloc[0], gap.iloc[-1]
+    moved = credit.by_order.groupby("channel")["removal"].agg(lambda s: s.max() - s.min()).max()
+    headline = say(
+        "Of {count} purchases, {share} ({low} to {high}) hang on {channel}, by what paths would lose without it; the last contact alone says {last}.", count=words.number(credit.conversions),
+        share=words.percent(top["removal"]), low=words.percent(low, 1), high=words.percent(high, 1), channel=Text(top["channel"]), last=words.percent(top["last"]),
+    )
+    actions = (
+        Action(what=say("Do not cut {channel} for its few last contacts: paths depend on it for {share}, the last contact shows {last}.", channel=Text(under["channel"]), share=words.percent(under["removal"]), last=words.percent(under["last"])), owner=say("Marketing"), due=day + dt.timedelta(days=14)),
+        Action(what=say("Test by region whether {channel} wins buyers or only meets them last.", channel=Text(over["channel"])), owner=say("Marketing"), due=day + dt.timedelta(days=28)),
+    )
+    checks = (
+        Check(name=say("Not what was caused"), passed=None, sentence=say("What paths lose without a channel is not what the channel caused: who meets it may buy anyway. Only a test tells.")),
+        Check(name=say("Enough purchases"), passed=credit.conversions >= LEAST_PURCHASES, sentence=say("{count} purchases and {ended} paths without one are used; {needed} purchases are needed.", count=words.number(credit.conversions), ended=words.number(credit.ended), needed=words.number(LEAST_PURCHASES))),
+        Check(name=say("Same with a longer memory"), passed=bool(moved <= 0.05), sentence=say("When the next step depends on up to three contacts, no share moves by more than {moved}.", moved=words.percent(float(moved), 1))),
+    )
+    return Finding(
+        room="promotions", headline=headline, actions=actions, checks=checks,
+        quantity=Quantity(value=float(top["removal"]), low=low, high=high, unit="share", name=say("Share of purchases that hang on the first channel")),
+        caveats=(say("Contacts that leave no trace, such as posters and television, are not in the paths."),), facts={"purchases": credit.conversions},
+    )
+
+
+def credit_table(credit: Credit) -> Table:
+    """Return the credit of each channel, five ways."""
+    labels = {"removal": say("Lost without it"), "low": say("at least"), "high": say("at most"), "shapley": say("Shared evenly along the path's channels"), "first": say("First contact"), "last": say("Last contact"), "linear": say("Every contact alike"), "paths": say("Purchases that met it")}
+    return Table(name="credit", title=say("Share of purchases, five ways of sharing them out"), frame=credit.shares, headings={"channel": _head(say("Channel")), **{k: _head(v, "percent", 1) for k, v in labels.items()}})
+
+
+def orders_table(credit: Credit) -> Table:
+    """Return the shares when the next step depends on more contacts."""
+    frame = credit.by_order.pivot_table(index="channel", columns="order", values="removal").rename(columns=lambda k: f"order{k}").reset_index()
+    labels = {"order1": say("One contact"), "order2": say("Two contacts"), "order3": say("Three contacts")}
+    return Table(name="memory", title=say("Lost without it, when the next step depends on more contacts"), frame=frame.sort_values(frame.columns[1], ascending=False), headings={"channel": _head(say("Channel")), **{k: _head(v, "percent", 1) for k, v in labels.items() if k in frame}})
 
 
 def _head(label: Text, kind: str = "text", digits: int | None = None, unit: str = "") -> Heading:

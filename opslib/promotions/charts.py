@@ -12,6 +12,7 @@ from opslib.show import forms
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
+    from opslib.promotions.journeys import Credit
     from opslib.promotions.mix.curve import ResponseCurve
     from opslib.promotions.mix.engine import Mix
 
@@ -61,3 +62,19 @@ def recovered(tested: pd.DataFrame) -> Any:
         frame[column] = np.clip(frame[column] / frame["truth"], 0, 4)
     frame = frame.sort_values(["channel", "world"])
     return forms.dots(frame, y="name", x="found", low="low", high="high", title=say("Found, as a multiple of the known effect"), x_title=say("Found over known (the line: just right)"), reference=1.0)
+
+
+def credit_ways(credit: Credit) -> Any:
+    """Return what paths lose without each channel, in per cent, with the range."""
+    shares = credit.shares
+    frame = pd.DataFrame({"channel": shares["channel"], **{k: 100 * shares[k].fillna(shares["removal"]) for k in ("removal", "low", "high")}})
+    return forms.bars(frame, x="channel", y="removal", low="low", high="high", horizontal=True, title=say("Share of purchases lost without the channel"), x_title=say("Channel"), y_title=say("Share of purchases (%)"))
+
+
+def against_last(credit: Credit) -> Any:
+    """Return by how much the last contact over- or understates each channel, in points."""
+    shares = credit.shares
+    over = 100 * (shares["last"] - shares["removal"])
+    wide = 100 * (shares["high"] - shares["low"]).fillna(0) / 2
+    frame = pd.DataFrame({"channel": shares["channel"], "over": over, "low": over - wide, "high": over + wide})
+    return forms.dots(frame, y="channel", x="over", low="low", high="high", title=say("Last contact against what paths lose without the channel"), x_title=say("Last contact says more (points)"), reference=0.0)

@@ -10,10 +10,12 @@ import pandas as pd
 
 from opslib import words
 from opslib.findings import Heading, Table
+from opslib.promotions.journeys import kept_without
 from opslib.show import Outcome, Slider, WhatIf
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
+    from opslib.promotions.journeys import Credit
     from opslib.promotions.mix.curve import ResponseCurve
     from opslib.promotions.mix.split import Split
 
@@ -49,3 +51,18 @@ def budget(curve: ResponseCurve, split: Split, *, currency: str) -> WhatIf:
     best = {names[int(c)]: float(split.spend[c] / max(1e-9, split.spend.sum())) for c in shown}
     cases = [{"budget": base}, {"budget": base, **best}, {"budget": max(least, 0.8 * base)}, {"budget": min(most, 1.2 * base)}, {"budget": min(most, 1.2 * base), **best}]
     return WhatIf(sliders=sliders, compute=compute, cases=cases)
+
+
+def without(paths: pd.DataFrame, credit: Credit) -> WhatIf:
+    """Return a switch for each channel: what paths keep when some are taken out."""
+    shown = list(credit.shares["channel"].head(MOST_SLIDERS))
+    names = {f"on{i}": c for i, c in enumerate(shown)}
+
+    def compute(**on: float) -> Outcome:
+        gone = [names[k] for k, v in on.items() if v < 0.5]
+        kept = kept_without(paths, gone) if gone else 1.0
+        told = {"gone": words.listing(gone), "kept": words.percent(kept), "count": words.number(kept * credit.conversions)}
+        return Outcome(headline=say("Without {gone}, paths keep {kept} of purchases ({count}).", **told))
+
+    sliders = [Slider(name=k, label=say("{channel} (1 on, 0 off)", channel=Text(c)), low=0, high=1, step=1, value=1) for k, c in names.items()]
+    return WhatIf(sliders=sliders, compute=compute, cases=[{}, *({k: 0.0} for k in names)])

@@ -80,10 +80,7 @@ def credit_paths(paths: pd.DataFrame, *, order: int = 1, draws: int = 200, order
     if min(bought.min(), ended.min()) < 0 or bought.sum() <= 0:
         msg = f"paths hold {bought.sum():g} purchases, the least count is {min(bought.min(), ended.min()):g}; counts must not be negative and at least one path must end in a purchase"
         raise ValueError(msg)
-    steps = paths["path"].astype(str).str.split(ARROW)
-    path = np.repeat(np.arange(len(paths)), steps.str.len())
-    flat = pd.Series([c.strip() for row in steps for c in row])
-    code, names = pd.factorize(flat, sort=True)
+    path, code, names = _contacts(paths)
     removal = _Chain(path, code, len(names), order).shares(bought, ended)
     frame = _simple(path, code, len(names), bought).assign(channel=list(names), removal=removal, low=np.nan, high=np.nan)
     if draws and order == 1:
@@ -91,6 +88,35 @@ def credit_paths(paths: pd.DataFrame, *, order: int = 1, draws: int = 200, order
     rows = [pd.DataFrame({"channel": list(names), "order": k, "removal": removal if k == order else _Chain(path, code, len(names), k).shares(bought, ended)}) for k in ORDERS if orders or k == order]
     shares = frame[["channel", *WAYS, "low", "high", "paths"]].sort_values("removal", ascending=False, ignore_index=True)
     return Credit(shares=shares, conversions=float(bought.sum()), ended=float(ended.sum()), order=order, by_order=pd.concat(rows, ignore_index=True))
+
+
+def kept_without(paths: pd.DataFrame, gone: list[str]) -> float:
+    """Return the share of purchases that paths would keep without some channels.
+
+    Args:
+        paths: As for `credit_paths`, with at least one purchase.
+        gone: Channels taken out together; every path that meets one ends there.
+
+    Raises:
+        ValueError: A channel stands in no path.
+
+    Example:
+        >>> told = pd.DataFrame({"path": ["a > b", "b"], "conversions": [1, 1], "nulls": [0, 2]})
+        >>> round(kept_without(told, ["a"]), 3)
+        0.75
+    """
+    path, code, names = _contacts(paths)
+    for name in gone:
+        checks.one_of(name, "channel", names)
+    chain = _Chain(path, code, len(names), 1)
+    return chain.kept(*(paths[c].to_numpy(dtype=float) for c in ("conversions", "nulls")), [list(names).index(g) for g in gone])
+
+
+def _contacts(paths: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
+    """Return each contact's path and channel, and the channels' names."""
+    steps = paths["path"].astype(str).str.split(ARROW)
+    code, names = pd.factorize(pd.Series([c.strip() for row in steps for c in row]), sort=True)
+    return np.repeat(np.arange(len(paths)), steps.str.len()), code, list(names)
 
 
 def _simple(path: NDArray[np.int64], code: NDArray[np.int64], count: int, bought: NDArray[np.float64]) -> pd.DataFrame:
@@ -131,16 +157,25 @@ class _Chain:
 
     def shares(self, bought: NDArray[np.float64], ended: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return each channel's removal effect, scaled to add up to one."""
+        move, win = self._moves(bought, ended)
+        whole = self._chance(move, win, np.ones(self.size, dtype=bool))
+        effect = np.array([1 - self._chance(move, win, ~gone) / whole for gone in self.holds])
+        return effect / effect.sum()
+
+    def kept(self, bought: NDArray[np.float64], ended: NDArray[np.float64], gone: list[int]) -> float:
+        """Return the share of purchases left when some channels are gone."""
+        move, win = self._moves(bought, ended)
+        left = ~self.holds[gone].any(axis=0)
+        return self._chance(move, win, left) / self._chance(move, win, np.ones(self.size, dtype=bool))
+
+    def _moves(self, bought: NDArray[np.float64], ended: NDArray[np.float64]) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
         weight = (bought + ended)[self.path]
         before = np.where(self.start, 0, np.r_[0, self.state[:-1]])
         move = sparse.coo_matrix((weight, (before, self.state)), shape=(self.size, self.size)).tocsr()
         win = np.bincount(self.state[self.end], bought[self.path[self.end]], self.size)
-        out = np.bincount(self.state[self.end], (bought + ended)[self.path[self.end]], self.size) + np.asarray(move.sum(axis=1)).ravel()
+        out = np.bincount(self.state[self.end], weight[self.end], self.size) + np.asarray(move.sum(axis=1)).ravel()
         scale = sparse.diags(1 / np.maximum(out, 1e-300))
-        move, win = (scale @ move).tocsr(), scale @ win
-        whole = self._chance(move, win, np.ones(self.size, dtype=bool))
-        effect = np.array([1 - self._chance(move, win, ~gone) / whole for gone in self.holds])
-        return effect / effect.sum()
+        return (scale @ move).tocsr(), scale @ win
 
     def _chance(self, move: sparse.csr_matrix, win: NDArray[np.float64], kept: NDArray[np.bool_]) -> float:
         part = (sparse.identity(kept.sum(), format="csc") - move[kept][:, kept].tocsc())

@@ -291,11 +291,11 @@ def _run_all(
     board.tell(str(begun))
     threading.Thread(target=work.guard, args=(board, ended), daemon=True).start()
     with ThreadPoolExecutor(workers) as pool:
-        futures = [
-            pool.submit(work.run_one, company, job, terms, board, stop)
-            for job in waiting
-        ]
+        futures: list[Future] = []
         try:
+            for job in waiting:
+                given = (company, job, terms, board, stop)
+                futures.append(pool.submit(work.run_one, *given))
             _wait(futures)
         except KeyboardInterrupt:
             stop.set()

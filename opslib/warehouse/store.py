@@ -134,6 +134,8 @@ def open_store(company: str) -> Iterator[Store]:
     connection = duckdb.connect(config={"threads": 1, "memory_limit": "4GB"})
     try:
         file = str(path).replace("'", "''")
+        # A slow query would else put a widget of its own on the page.
+        connection.execute("SET enable_progress_bar = false")
         connection.execute(f"ATTACH '{file}' AS house (READ_ONLY)")
         yield Store(company, connection)
     finally:

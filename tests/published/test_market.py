@@ -14,6 +14,7 @@ from opslib.market import (
     conjoint,
     design,
     drivers,
+    files,
     intake,
     mixed,
     prices,
@@ -282,3 +283,31 @@ def test_who_recommends_the_phone_companies(shared):
         assert len(answers) == people
         got = [round(x, digits) for x in (found.value, found.low, found.high)]
         assert got == [value, low, high]
+
+
+def test_an_spss_file_keeps_labels_sets_and_the_published_score(shared):
+    """The file's own multi-response sets and labels; its score as published: 34.19."""
+    path = shared("market/displayr") / "Mobiles_feedback_4_weeks.sav"
+    text, book = files.read(path)
+    kinds = book.set_index("question")["kind"]
+    assert kinds["Q8"] == "score"
+    assert (kinds == "multi").sum() == 3
+    assert {"AT&T", "Verizon", "T-Mobile"} <= set(text["Q7"])
+    told = files.tables(text, book, survey="w", about=("Q7",))
+    survey = intake.collect(
+        *(told[f"survey_{n}"] for n in ("questions", "people", "answers"))
+    )
+    sets = replicates.bootstrap(design.draw(survey.people), draws=50)
+    found = tables.crosstab(intake.measures(survey), survey.people[["Q7"]], sets)
+    row = found.rows[
+        (found.rows["question"] == "Q8") & (found.rows["label"] == "@score")
+    ].index[0]
+    by_company = dict(
+        zip(found.columns["label"], found.share[row].round(1), strict=True)
+    )
+    assert round(found.share[row, 0], 2) == 34.19
+    assert [by_company[c] for c in ("AT&T", "Verizon", "T-Mobile")] == [
+        24.2,
+        35.5,
+        41.1,
+    ]

@@ -84,9 +84,7 @@ def estimate(panel: Panel, method: str = "sdid") -> Effect:
         4.0
     """
     checks.one_of(method, "method", METHODS)
-    checks.at_least(
-        len(panel.treated), 1, "treated units", "Name the units that had the campaign."
-    )
+    checks.at_least(len(panel.treated), 1, "treated units", "Name the units that had the campaign.")
     y, donors = panel.outcome, panel.donors
     expected, weights, sd = compare(y, donors.to_numpy(), start=panel.start, treated=len(panel.treated), method=method)
     effect, base, spread = claim(y, expected, panel.start)
@@ -102,9 +100,7 @@ def estimate(panel: Panel, method: str = "sdid") -> Effect:
     )
 
 
-def compare(
-    y: np.ndarray, X: np.ndarray, *, start: int, treated: int, method: str
-) -> tuple[np.ndarray, np.ndarray, float | None]:
+def compare(y: np.ndarray, X: np.ndarray, *, start: int, treated: int, method: str) -> tuple[np.ndarray, np.ndarray, float | None]:
     """Return what `estimate` would expect, its weights and its own standard error.
 
     Args:
@@ -130,9 +126,7 @@ def claim(y: np.ndarray, expected: np.ndarray, start: int) -> tuple[float, float
     return float(gap[start:].mean()), float(expected[start:].mean()), float(np.sqrt(np.mean(before**2)))
 
 
-def simplex_weights(
-    target: np.ndarray, mix: np.ndarray, *, ridge: float = 0.0
-) -> np.ndarray:
+def simplex_weights(target: np.ndarray, mix: np.ndarray, *, ridge: float = 0.0) -> np.ndarray:
     """Return non-negative weights that sum to one and bring a mix nearest to a target.
 
     Minimises |target - mix w|² + ridge |w|² exactly (active set, Lawson and Hanson).
@@ -158,39 +152,27 @@ def simplex_weights(
     return found / found.sum()
 
 
-def _equal(
-    y: np.ndarray, X: np.ndarray, start: int, treated: int
-) -> tuple[np.ndarray, float]:
+def _equal(y: np.ndarray, X: np.ndarray, start: int, treated: int) -> tuple[np.ndarray, float]:
     weights = np.full(X.shape[1], 1 / X.shape[1])
     return weights, float((y - X @ weights)[:start].mean())
 
 
-def _synthetic(
-    y: np.ndarray, X: np.ndarray, start: int, treated: int
-) -> tuple[np.ndarray, float]:
+def _synthetic(y: np.ndarray, X: np.ndarray, start: int, treated: int) -> tuple[np.ndarray, float]:
     return simplex_weights(y[:start], X[:start]), 0.0
 
 
-def _centred(
-    y: np.ndarray, X: np.ndarray, start: int, treated: int
-) -> tuple[np.ndarray, float]:
+def _centred(y: np.ndarray, X: np.ndarray, start: int, treated: int) -> tuple[np.ndarray, float]:
     before, mix = y[:start], X[:start]
     weights = simplex_weights(before - before.mean(), mix - mix.mean(axis=0))
     return weights, float(before.mean() - mix.mean(axis=0) @ weights)
 
 
-def _synthetic_did(
-    y: np.ndarray, X: np.ndarray, start: int, treated: int
-) -> tuple[np.ndarray, float]:
+def _synthetic_did(y: np.ndarray, X: np.ndarray, start: int, treated: int) -> tuple[np.ndarray, float]:
     """Weigh units and periods (Arkhangelsky et al. 2021, their default penalties)."""
     before, after = X[:start], X[start:]
     noise = float(np.diff(before, axis=0).std(ddof=1)) or 1e-12
     zeta = (treated * len(after)) ** 0.25 * noise
-    weights = simplex_weights(
-        y[:start] - y[:start].mean(),
-        before - before.mean(axis=0),
-        ridge=start * zeta**2,
-    )
+    weights = simplex_weights(y[:start] - y[:start].mean(), before - before.mean(axis=0), ridge=start * zeta**2)
     mean_after = after.mean(axis=0)
     times = simplex_weights(
         mean_after - mean_after.mean(), (before - before.mean(axis=1)[:, None]).T,
@@ -223,9 +205,7 @@ class Foretold:
     period_sd: np.ndarray
 
 
-def foretell(
-    before: np.ndarray, donors: np.ndarray, *, confidence: float = 0.9
-) -> Foretold:
+def foretell(before: np.ndarray, donors: np.ndarray, *, confidence: float = 0.9) -> Foretold:
     """Return what a series would have been after a day, from donors known throughout.
 
     The series is a level that drifts very little (its step has a tight prior at a
@@ -269,10 +249,7 @@ def foretell(
     means, sds = (np.array([p[i] for p in parts]) for i in (3, 4))
     mean = float(chance @ means)
     spread = np.tensordot(chance, [p[5] + (p[1][n:] - path[n:]) ** 2 for p in parts], 1)
-    low, high = (
-        _quantile(chance, means, sds, q)
-        for q in ((1 - confidence) / 2, (1 + confidence) / 2)
-    )
+    low, high = (_quantile(chance, means, sds, q) for q in ((1 - confidence) / 2, (1 + confidence) / 2))
     return Foretold(
         path=middle + size * path, weights=size * weights / np.where(wide > 0, wide, 1.0),
         sd=size * float(np.sqrt(chance @ (sds**2 + (means - mean) ** 2))),
@@ -347,9 +324,7 @@ def _sizes(square: float, ratio: float, n: int) -> tuple[float, float]:
     return whole, float(np.exp(logs - whole) @ variance)
 
 
-def _quantile(
-    chance: np.ndarray, means: np.ndarray, sds: np.ndarray, level: float
-) -> float:
+def _quantile(chance: np.ndarray, means: np.ndarray, sds: np.ndarray, level: float) -> float:
     """Return a quantile of a mixture of normal distributions."""
     reach = 8 * sds.max()
     return float(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from opslib.promotions.mix.panel import Panel
 
 STEPS = 240
+REFINED = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +47,8 @@ def best_split(
 ) -> Split:
     """Return the split of a weekly budget that adds most sales on average over the draws.
 
-    The best of all splits on a fine grid, found by dynamic programming, so that an
-    S-shaped curve cannot trap it.
+    The best of all splits on a grid, found by dynamic programming, so that an S-shaped
+    curve cannot trap it, then on finer grids around it.
 
     Args:
         curve: The response curve.
@@ -75,19 +76,11 @@ def best_split(
     if low.sum() > budget * (1 + 1e-9):
         msg = f"the least spends add up to {low.sum():,.0f} a week, the budget is {budget:,.0f}; raise the budget, lower the limits or allow spend that was never seen"
         raise ValueError(msg)
-    free = min(budget, float(high.sum())) - low.sum()
-    unit = free / STEPS
-    best, taken = np.zeros(STEPS + 1), []
-    steps = np.arange(STEPS + 1)
-    for c in range(len(curve.channels)):
-        worth = np.array([curve.at(c, low[c] + k * unit).mean() if low[c] + k * unit <= high[c] + 1e-9 * (1 + high[c]) else -np.inf for k in steps])
-        every = np.where(steps[:, None] >= steps, best[np.maximum(steps[:, None] - steps, 0)] + worth, -np.inf)
-        taken.append(every.argmax(axis=1))
-        best = every.max(axis=1)
-    left, spend = STEPS if np.isfinite(best[STEPS]) else int(np.flatnonzero(np.isfinite(best)).max()), np.zeros(len(low))
-    for c in reversed(range(len(low))):
-        spend[c] = low[c] + taken[c][left] * unit
-        left -= taken[c][left]
+    spend = _on_grid(curve, budget, low, high)
+    for _ in range(REFINED):
+        near = 2 * (min(budget, high.sum()) - low.sum()) / STEPS
+        low, high = np.maximum(low, spend - near), np.minimum(high, spend + near)
+        spend = _on_grid(curve, budget, low, high)
     scaled = curve.now * budget / curve.now.sum() if curve.now.sum() else np.full(len(low), budget / len(low))
     return Split(
         channels=curve.channels, now=scaled, spend=spend, gain=curve.total(spend) - curve.total(scaled),
@@ -122,6 +115,25 @@ def score_plans(curve: ResponseCurve, panel: Panel, record: pd.DataFrame) -> pd.
         best = curve.total(best_split(curve, float(spend.sum()), explore=True).spend).mean()
         rows.append({"plan": name, "budget": spend.sum(), "added": added.mean(), "low": np.quantile(added, 0.05), "high": np.quantile(added, 0.95), "share": added.mean() / max(1e-9, best)})
     return pd.DataFrame(rows)
+
+
+def _on_grid(curve: ResponseCurve, budget: float, low: Array, high: Array) -> Array:
+    """Return the best split on an even grid between bounds, by dynamic programming."""
+    steps = np.arange(STEPS + 1)
+    unit = (min(budget, float(high.sum())) - low.sum()) / STEPS
+    best, taken = np.zeros(STEPS + 1), []
+    for c in range(len(low)):
+        levels = low[c] + steps * unit
+        worth = np.array([curve.at(c, x).mean() for x in levels])
+        worth[levels > high[c] + 1e-9 * (1 + high[c])] = -np.inf
+        every = np.where(steps[:, None] >= steps, best[np.maximum(steps[:, None] - steps, 0)] + worth, -np.inf)
+        taken.append(every.argmax(axis=1))
+        best = every.max(axis=1)
+    left, spend = int(np.flatnonzero(np.isfinite(best)).max()), np.empty(len(low))
+    for c in reversed(range(len(low))):
+        spend[c] = low[c] + taken[c][left] * unit
+        left -= taken[c][left]
+    return spend
 
 
 def _bounds(curve: ResponseCurve, limits: dict[str, tuple[float, float]], explore: bool) -> tuple[Array, Array]:

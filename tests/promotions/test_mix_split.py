@@ -1,0 +1,262 @@
+"""Channel mix: curve, split, self-test, doubts and the page's words."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+
+from opslib import promotions
+from opslib.promotions import answer, charts, controls
+from opslib.promotions.mix.curve import ResponseCurve
+from opslib.promotions.mix.recovery import example_panel
+
+DAY = dt.date(2026, 1, 5)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    panel, _ = example_panel(5, channels=3, noise=0.02)
+    mix = promotions.fit_mix(panel, sweeps=60, draws=120)
+    return (
+        mix,
+        promotions.response_curve(mix),
+        promotions.self_test(mix, worlds=2, sweeps=40, draws=80),
+    )
+
+
+@pytest.fixture
+def hand():
+    """Two channels whose effects are sqrt(x) and 2 sqrt(x), seen from 0 to 50."""
+    levels = np.linspace(0, 100, 401)
+    rise = np.stack([np.sqrt(levels), 2 * np.sqrt(levels)])[:, :, None] * np.array(
+        [0.9, 1.1]
+    )
+    return ResponseCurve(
+        channels=("a", "b"), now=np.array([20.0, 20.0]), seen=np.array([[0.0, 50.0], [0.0, 50.0]]),
+        levels=np.array([levels, levels]), added=rise,
+    )  # fmt: skip
+
+
+def test_report_what_if_and_split_read_the_same_curve(fitted):
+    mix, curve, tested = fitted
+    last_year = mix.paths[:, :, :, -52:].sum(axis=2).mean(axis=2)
+    for c in range(3):
+        np.testing.assert_allclose(curve.at(c, curve.now[c]), last_year[:, c])
+    returns = answer.channel_returns(mix, curve, tested)
+    assert returns["added"].to_numpy() == pytest.approx(last_year.mean(axis=0))
+    split = promotions.best_split(curve)
+    gain = curve.total(split.spend) - curve.total(curve.now)
+    np.testing.assert_allclose(split.gain, gain)
+    what_if = controls.budget(curve, split, currency="GBP")
+    parts = {s.name: s.value for s in what_if.sliders[1:]}
+    table = what_if.compute(budget=float(curve.now.sum()), **parts).table.frame
+    assert table["added"].to_numpy() == pytest.approx(returns["added"].to_numpy())
+    assert table["next"].to_numpy() == pytest.approx(returns["next"].to_numpy())
+
+
+def test_hand_worked_split_of_two_square_roots(hand):
+    """Marginal returns are equal where b gets four times what a gets: 8 and 32 of 40."""
+    split = promotions.best_split(hand)
+    assert split.spend == pytest.approx([8, 32], abs=0.35)
+    assert split.spend.sum() == pytest.approx(40)
+    gain = np.sqrt(8) + 2 * np.sqrt(32) - 3 * np.sqrt(20)
+    assert split.gain == pytest.approx(gain * np.array([0.9, 1.1]), rel=0.02)
+    assert hand.next_euro(0, 25.0).mean() == pytest.approx(0.1, rel=0.01)
+
+
+def test_the_split_is_no_worse_than_a_solvers(fitted):
+    _, curve, _ = fitted
+    split = promotions.best_split(curve)
+    total = curve.now.sum()
+    tried = []
+    for start in np.random.default_rng(1).dirichlet(np.ones(3), 6):
+        found = minimize(
+            lambda x: -curve.total(np.maximum(x, 0)).mean(), start * total, method="SLSQP",
+            bounds=list(map(tuple, curve.seen)), constraints={"type": "eq", "fun": lambda x: x.sum() - total},
+        )  # fmt: skip
+        tried.append(-found.fun if found.success else -np.inf)
+    assert curve.total(split.spend).mean() >= 0.998 * max(tried)
+
+
+def test_limits_are_honoured_and_what_was_never_seen_is_flagged(hand):
+    split = promotions.best_split(hand, limits={"b": (0, 15)})
+    assert split.spend == pytest.approx([25, 15], abs=0.35)
+    assert not split.beyond
+    wide = promotions.best_split(hand, 90.0, explore=True)
+    assert wide.beyond == ("b",)
+    kept = promotions.best_split(hand, 120.0)
+    assert kept.spend == pytest.approx([50, 50])
+    assert kept.unspent == pytest.approx(20)
+    assert hand.beyond([10, 60]) == ["b"]
+
+
+def test_an_s_shaped_curve_does_not_trap_the_split():
+    levels = np.linspace(0, 40, 161)
+    late = np.where(levels < 18, 0.1 * levels, 60.0)
+    curve = ResponseCurve(
+        channels=("slow", "late"), now=np.array([10.0, 10.0]), seen=np.array([[0.0, 40.0]] * 2),
+        levels=np.array([levels, levels]), added=np.stack([levels, late])[:, :, None],
+    )  # fmt: skip
+    assert promotions.best_split(curve).spend[1] == pytest.approx(18, abs=0.3)
+
+
+def test_bad_budgets_and_limits_are_refused(hand):
+    with pytest.raises(ValueError, match="least spends add up to 40"):
+        promotions.best_split(hand, 10.0, limits={"b": (40, 50)})
+    with pytest.raises(ValueError, match="channel of a limit is 'tv'"):
+        promotions.best_split(hand, limits={"tv": (0, 1)})
+    with pytest.raises(ValueError, match="must lie between zero and the most"):
+        promotions.best_split(hand, limits={"a": (5, 1)})
+    with pytest.raises(ValueError, match="miss what was seen"):
+        promotions.best_split(hand, limits={"a": (60, 70)})
+    with pytest.raises(ValueError, match="weekly budget is -1"):
+        promotions.best_split(hand, -1.0)
+    with pytest.raises(ValueError, match="weekly spend of a"):
+        hand.at(0, -1.0)
+
+
+def test_earlier_plans_are_scored_with_todays_curve(fitted):
+    mix, curve, _ = fitted
+    best = promotions.best_split(curve, explore=True)
+    record = pd.DataFrame(
+        {
+            "run_day": "2025-10-06",
+            "channel": curve.channels,
+            "spend": [f"{x:.2f}" for x in best.spend],
+        }
+    )
+    scored = promotions.score_plans(curve, mix.panel, record).set_index("plan")
+    assert scored.loc["2025-10-06", "share"] == pytest.approx(1, abs=0.005)
+    assert (scored["share"] <= 1.005).all()
+    assert {"quarter", "before"} <= set(scored.index)
+    assert (
+        "proposal"
+        in answer.plans_table(scored.reset_index(), "GBP")
+        .frame["name"]
+        .iloc[-1]
+        .lower()
+    )
+
+
+def test_self_test_finds_what_it_planted_and_beats_the_straight_line(fitted):
+    _, _, tested = fitted
+    told = promotions.verdicts(tested)
+    assert tested["held"].mean() >= 0.6
+    assert told["error"].mean() < told["line_error"].mean()
+
+
+def test_data_that_cannot_answer_says_so_on_the_page():
+    """Spend that hardly moves and drowns in noise."""
+    panel, _ = example_panel(9, channels=2, noise=0.5)
+    flat = np.ones_like(panel.spend) * panel.spend.mean(axis=2, keepdims=True)
+    from dataclasses import replace
+
+    mix = promotions.fit_mix(replace(panel, spend=flat), sweeps=40, draws=80)
+    curve, tested = (
+        promotions.response_curve(mix),
+        promotions.self_test(mix, worlds=3, sweeps=40, draws=80),
+    )
+    finding = answer.mix(
+        mix,
+        curve,
+        promotions.best_split(curve),
+        tested,
+        margin=0.4,
+        day=DAY,
+        currency="GBP",
+    )
+    assert not promotions.verdicts(tested)["told"].all()
+    assert "cannot tell" in finding.headline.en
+    assert any(c.passed is False for c in finding.checks)
+
+
+def test_the_page_names_owner_day_and_worth_and_speaks_chinese(fitted):
+    mix, curve, tested = fitted
+    split = promotions.best_split(curve)
+    finding = answer.mix(mix, curve, split, tested, margin=0.4, day=DAY, currency="GBP")
+    assert finding.quantity.low < finding.quantity.value < finding.quantity.high
+    assert finding.headline.en != finding.headline.zh
+    assert all(a.owner == "Marketing" and a.due > DAY for a in finding.actions)
+    assert {p.target["channel"] for p in finding.predictions} == set(curve.channels)
+    returns = answer.channel_returns(mix, curve, tested)
+    spread = promotions.form_spread(mix)
+    assert (spread["spread"] >= 1).all()
+    shown = [
+        answer.returns_table(returns, "GBP"), answer.next_table(returns, 0.4), answer.split_table(split, curve, "GBP"),
+        answer.forms_table(spread, "GBP"), answer.recovery_table(tested), answer.tests_table(promotions.next_test(mix, curve), "GBP"),
+    ]  # fmt: skip
+    for table in shown:
+        assert set(table.headings) <= set(table.frame.columns), table.name
+    drawn = [
+        charts.added_by_channel(returns),
+        charts.next_money(returns, 0.4),
+        charts.response(curve),
+        charts.week_by_week(mix),
+        charts.recovered(tested),
+    ]
+    assert all(figure.data for figure in drawn)
+
+
+def test_the_what_if_flags_spend_that_was_never_seen(fitted):
+    _, curve, _ = fitted
+    what_if = controls.budget(curve, promotions.best_split(curve), currency="GBP")
+    assert what_if.sliders[0].low == pytest.approx(curve.seen[:, 0].sum())
+    parts = {s.name: 0.0 for s in what_if.sliders[1:]} | {what_if.sliders[1].name: 1.0}
+    assert (
+        "never seen"
+        in what_if.compute(budget=float(curve.now.sum()), **parts).headline.en
+    )
+    nothing = dict.fromkeys(parts, 0.0)
+    assert what_if.compute(budget=float(curve.now.sum()), **nothing).table is not None
+
+
+def test_the_next_test_needs_more_weeks_where_noise_is_larger(fitted):
+    mix, curve, _ = fitted
+    from dataclasses import replace
+
+    loud = replace(mix, draws=tuple(replace(d, noise=4 * d.noise) for d in mix.draws))
+    quiet, noisy = (
+        promotions.next_test(m, curve).set_index("channel")["weeks"]
+        for m in (mix, loud)
+    )
+    assert (noisy >= quiet).all()
+    assert (noisy > quiet).any()
+    with pytest.raises(ValueError, match="at least 1"):
+        promotions.next_test(mix, curve, most_weeks=0)
+
+
+def test_disagreement_names_the_cause(fitted):
+    mix, _, _ = fitted
+    names = list(mix.panel.channels)
+    told = pd.DataFrame(
+        {
+            "channel": [*names, "Mail"],
+            "removal": [0.97, 0.01, 0.01, 0.01],
+            "first": [0.1, 0.5, 0.3, 0.1],
+            "last": [0.9, 0.0, 0.05, 0.05],
+        }
+    )
+    rows = promotions.disagreements(mix, told).set_index("channel")
+    assert rows.loc[names[0], "cause"] == "capture"
+    assert rows.loc["Mail", "cause"] == "no spend"
+    assert set(rows["cause"]) <= {
+        "capture",
+        "together",
+        "forms",
+        "views",
+        "window",
+        "no spend",
+        "",
+    }
+    test = promotions.LiftTest(
+        channel=names[1], start="2024-01-01", stop="2024-02-01", lift=10, low=5, high=15
+    )
+    both = promotions.disagreements(mix, told.head(0), (test,)).set_index("channel")
+    assert both.loc[names[1], "tested"] == 10
+    assert both.loc[names[1], "said"] > 0
+    assert "Measured in a test" in [
+        h.label.en
+        for h in answer.doubts_table(both.reset_index(), "GBP").headings.values()
+    ]
