@@ -167,12 +167,14 @@ def kept(company: str, job: Job) -> dict[str, Any] | None:
 
 
 def sweep(company: str, job: Job) -> None:
-    """Remove what a killed run of this key left beside its finished answer."""
-    folder = keys.report_folder(company, job.entry, job.day, job.key)
-    left = folder.with_name(folder.name + manifest.RUNNING)
-    if left.is_dir():
-        with manifest.alone(f"{company}-{job.key}"):
-            shutil.rmtree(left, ignore_errors=True)
+    """Remove what killed runs of the same question and parameters left unfinished."""
+    home = keys.report_folder(company, job.entry, job.day, job.key).parent
+    for left in home.glob(f"*{manifest.RUNNING}"):
+        key = left.name.removesuffix(manifest.RUNNING).split("_")[-1]
+        with manifest.alone(f"{company}-{key}"):
+            told = manifest.read(left)
+            if told is None or (told["exit"] == "lost" and told["parameters"] == job.values):
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def last_day(stamp: dict[str, Any]) -> str:
@@ -199,6 +201,8 @@ def run_one(company: str, job: Job, terms: Terms, board: Board, stop: threading.
         if result["exit"] not in PASSING or pause is None or stop.wait(pause):
             break
     board.end(job.label, result)
+    if result["exit"] == "ok":
+        sweep(company, job)
     return result
 
 
