@@ -35,39 +35,15 @@ _COMPLAINTS = {
     "missing": ("the item was out of stock again", "商品又缺货了"),
 }
 _OPEN = {
-    "variety": (
-        (
-            "more kinds of tea please",
-            "I would like a wider choice",
-            "nothing new since last year",
-        ),
-        ("希望茶叶种类更多", "可选的商品太少", "很久没有新品了"),
-    ),
-    "price": (
-        (
-            "prices are too high for me",
-            "too dear for what it is",
-            "please bring the cost down",
-        ),
-        ("价格对我来说太高", "性价比不高，太贵", "希望便宜一点"),
-    ),
-    "service": (
-        (
-            "the staff were friendly and quick",
-            "nobody answered my question",
-            "the counter was too slow",
-        ),
-        ("店员热情，服务快", "没有人回答我的问题", "柜台办理太慢"),
-    ),
-    "delivery": (
-        (
-            "delivery takes too long",
-            "the parcel came late",
-            "my order arrived after the party",
-        ),
-        ("送货时间太长", "包裹来晚了", "聚会结束订单才到"),
-    ),
-}
+    "variety": (("more kinds of tea please", "I would like a wider choice", "nothing new since last year"),
+                ("希望茶叶种类更多", "可选的商品太少", "很久没有新品了")),
+    "price": (("prices are too high for me", "too dear for what it is", "please bring the cost down"),
+              ("价格对我来说太高", "性价比不高，太贵", "希望便宜一点")),
+    "service": (("the staff were friendly and quick", "nobody answered my question", "the counter was too slow"),
+                ("店员热情，服务快", "没有人回答我的问题", "柜台办理太慢")),
+    "delivery": (("delivery takes too long", "the parcel came late", "my order arrived after the party"),
+                 ("送货时间太长", "包裹来晚了", "聚会结束订单才到")),
+}  # fmt: skip
 _ASIDES = (
     ("", "", "", "honestly ", "as I said, ", "it is all fine but "),
     ("", "", "", "说实话，", "还是那句话，", "总的不错，但"),
@@ -409,8 +385,8 @@ def _options(zh: int) -> dict[str, pd.DataFrame]:
         "price",
         "unit_cost",
         "spend",
-        "reach",
     ]
+    names.append("reach")
     steps = pd.DataFrame([(r[0][zh], *r[1:]) for r in rows], columns=names)
     steps["starts"] = pd.to_datetime(steps["starts"]).dt.date
     told = [(o[zh], d[zh], v, r[zh]) for o, d, v, r in views]
