@@ -46,10 +46,16 @@ def demand_ahead(panel: Panel, coming: Forecast, test: Backtest) -> Any:
 
 
 def money_by_level(tuned: Tuned) -> Any:
-    """Return what each chance of meeting demand would have cost."""
-    return forms.lines(
-        tuned.curve.assign(level=tuned.curve["level"] * 100), x="level",
-        ys={"cost": say("Stock kept and sales lost")},
+    """Return what each chance of meeting demand would have cost, with its 80 % range."""
+    curve = tuned.curve
+    frame = curve.assign(
+        level=curve["level"] * 100,
+        low=(curve["cost"] - 1.28 * curve["error"]).clip(lower=0),
+        high=curve["cost"] + 1.28 * curve["error"],
+    )
+    return forms.band(
+        frame, x="level", y="cost", low="low", high="high",
+        label=say("Stock kept and sales lost"),
         title=say("What each service level would have cost"),
         x_title=say("Chance of meeting a week's demand (%)"), y_title=say("Money in past windows"),
     )  # fmt: skip

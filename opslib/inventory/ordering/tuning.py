@@ -28,7 +28,8 @@ class Tuned:
     Attributes:
         level: The chance, by series of the panel.
         rule: `one level` for all, or `textbook` where the critical ratio cost least.
-        curve: level, cost, stock_units, stock_money, fill: what each level led to.
+        curve: level, cost, its standard error, stock_units, stock_money, fill: what each
+            level led to.
         ours: Money by window of our policy at that level.
         usual: Money by window of the usual policy (cover of recent weeks).
         textbook: Money by window at the critical ratio of the textbook.
@@ -119,7 +120,8 @@ def tune(
     columns = {"cost": "cost", "stock": "stock_units", "money": "stock_money", "fill": "fill"}  # fmt: skip
     curve = pd.DataFrame(
         [
-            {"level": n, **{c: np.mean([r[n][k] for r in results]) for k, c in columns.items()}}
+            {"level": n, **{c: np.mean([r[n][k] for r in results]) for k, c in columns.items()},
+             "error": np.std([r[n]["cost"] for r in results]) / np.sqrt(len(results))}
             for n in GRID
         ]
     )  # fmt: skip
