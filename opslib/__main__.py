@@ -1,6 +1,7 @@
 """This module owns the command line; each verb calls one function.
 
 Imports stand inside the verbs, so that help and a run with nothing to do are quick.
+Long because every verb says each of its options in words.
 """
 
 from __future__ import annotations
@@ -113,6 +114,10 @@ def run(
     as_of: Annotated[str, typer.Option(help="Last day of data to use.")] = "",
     due: Annotated[bool, typer.Option("--due", help="Only what is due.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run even if kept.")] = False,
+    memory: Annotated[int, typer.Option(help="Most MB of one; 0: a fair share.")] = 0,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="The last batch again, where it failed.")
+    ] = False,
     cluster: Annotated[str, typer.Option(help="Dask scheduler that helps.")] = "",
 ) -> None:
     """Run notebooks and publish. Example: opslib run inventory --grid region=N,S."""
@@ -134,11 +139,57 @@ def run(
         as_of=as_of,
         due=due,
         force=force,
+        memory_mb=memory,
+        repair=repair,
     )
     _publish(company, changed=batch.started > 0)
     print(batch.summary())
     _where_to_go(company)
     raise typer.Exit(batch.exit_code)
+
+
+@app.command()
+def replay(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Notebooks or rooms; none: all.")
+    ] = None,
+    company: Company = "demo",
+    months: Annotated[int, typer.Option(help="How many months back.")] = 24,
+    jobs: Annotated[int, typer.Option(help="Notebooks at a time.")] = 0,
+) -> None:
+    """Go through past months, to score them. Example: opslib replay --months 24."""
+    from opslib.runs.score import replay as past
+
+    _speak(company)
+    batch = past.replay(company, names or None, months=months, jobs=jobs)
+    _publish(company, changed=True)
+    print(batch.summary())
+    raise typer.Exit(batch.exit_code)
+
+
+@app.command()
+def decide(
+    key: Annotated[str, typer.Argument(help="A run's key, or room/notebook.")],
+    action: Annotated[int, typer.Argument(help="The action's number on its page.")],
+    choice: Annotated[
+        str, typer.Argument(help="accept, change, put-off, refuse, done")
+    ],
+    by: Annotated[str, typer.Option(help="Who decides.")] = "",
+    why: Annotated[str, typer.Option(help="The reason.")] = "",
+    until: Annotated[str, typer.Option(help="New day, such as 2026-07-31.")] = "",
+    reached: Annotated[float | None, typer.Option(help="What it brought.")] = None,
+    company: Company = "demo",
+) -> None:
+    """Keep a decision. Example: opslib decide inventory/reorder_plan 1 accept --by Li."""
+    from opslib.runs.score import decisions
+
+    _speak(company)
+    told = decisions.decide(
+        company, key, action, choice, by=by, why=why, until=until, reached=reached
+    )
+    _publish(company, changed=True)
+    what = words.text(told["told"]["what"])
+    print(say("Kept with run {key}: {what}", key=told["key"], what=what))
 
 
 @app.command()
@@ -163,10 +214,126 @@ def serve(
 @app.command()
 def status(company: Company = "demo") -> None:
     """Show what ran, what failed, how old it is. Example: opslib status."""
-    from opslib.runs import status as state
+    from opslib.runs.keep import status as state
 
     _speak(company)
     print(state.report(company))
+
+
+@app.command()
+def schedule(
+    company: Company = "demo",
+    now: Annotated[
+        bool, typer.Option("--now", help="Load, run what is due, tell.")
+    ] = False,
+    write: Annotated[str, typer.Option(help="cron or systemd: write its files.")] = "",
+    to: Annotated[Path, typer.Option(help="Folder for these files.")] = Path(
+        "schedule"
+    ),
+    at: Annotated[str, typer.Option(help="Time of day.")] = "05:15",
+) -> None:
+    """Show what is due and why. Example: opslib schedule --write systemd --at 05:15."""
+    from opslib.runs.watch import schedule as plan
+
+    _speak(company)
+    if write:
+        for path in plan.write(company, write, to, at=at):
+            print(_short(path))
+    elif now:
+        _scheduled(company)
+    else:
+        print(plan.report(company))
+
+
+@app.command()
+def alert(
+    company: Company = "demo",
+    monday: Annotated[
+        bool, typer.Option("--monday", help="Weekly messages too.")
+    ] = False,
+) -> None:
+    """Tell what somebody should know, once a cause. Example: opslib alert --monday."""
+    from opslib.publish import weekly
+    from opslib.runs.watch import alerts
+
+    _speak(company)
+    told = alerts.tell(company) + (weekly.tell(company) if monday else [])
+    names = {
+        "sent": say("sent"),
+        "failed": say("failed"),
+        "waiting": say("over budget"),
+    }
+    for state, what in told:
+        print(say("{state}: {what}", state=names[state], what=what))
+    if not told:
+        print(say("Nothing new to tell."))
+    raise typer.Exit(1 if any(state == "failed" for state, _ in told) else 0)
+
+
+@app.command()
+def diff(
+    old: Annotated[str, typer.Argument(help="Key of a run, as its page shows it.")],
+    new: Annotated[str, typer.Argument(help="Key of another run of the same.")],
+    company: Company = "demo",
+) -> None:
+    """Show how two runs' numbers differ, and why. Example: opslib diff 12ab 34cd."""
+    from opslib.runs.keep import changes
+
+    _speak(company)
+    one, other = (changes.of_key(company, key) for key in (old, new))
+    print(changes.difference(one, other))
+
+
+@app.command()
+def prune(
+    days: Annotated[int, typer.Option(help="Keep everything so many days.")] = 90,
+    company: Company = "demo",
+    yes: Yes = False,
+) -> None:
+    """Show what may go, then ask. Example: opslib prune --days 90."""
+    from opslib.runs.keep import prune as pruning
+
+    _speak(company)
+    leaving = pruning.plan(company, days=days)
+    print(pruning.told(leaving))
+    if leaving and not yes:
+        typer.confirm(say("Remove this?"), abort=True)
+    freed = words.number(pruning.prune(leaving) / 1e6, 1)
+    print(say("{size} MB freed.", size=freed))
+
+
+@app.command()
+def backup(
+    to: Annotated[Path | None, typer.Option(help="Folder; default: data.")] = None,
+    company: Company = "demo",
+) -> None:
+    """Keep warehouse, decisions and runs in one file. Example: opslib backup."""
+    from opslib.runs.keep import backup as keeping
+
+    _speak(company)
+    print(
+        say("The backup stands at {place}.", place=_short(keeping.backup(company, to)))
+    )
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that opslib backup made.")],
+    company: Annotated[str, typer.Option(help="Refuse any other company's.")] = "",
+    yes: Yes = False,
+) -> None:
+    """Put a backup back in place of what stands. Example: opslib restore FILE."""
+    from opslib.runs.keep import backup as keeping
+
+    if not yes:
+        typer.confirm(say("Replace what stands by {file}?", file=file.name), abort=True)
+    told = keeping.restore(file, company=company)
+    _publish(told["company"], changed=True)
+    print(
+        say(
+            "{company} stands as on {made}.", company=told["company"], made=told["made"]
+        )
+    )
 
 
 @app.command()
@@ -195,6 +362,14 @@ def forget(
             say("Remove customer {number} for good?", number=number), abort=True
         )
     print(people.forget(company, number).report())
+    old = sorted((places.data() / "backups" / company).glob("*.tar.gz"))
+    if old:
+        from opslib.runs.keep import backup as keeping
+
+        kept = keeping.backup(company)
+        for file in old:
+            file.unlink()
+        print(say("Older backups are replaced by {place}.", place=_short(kept)))
 
 
 def main() -> None:
@@ -231,6 +406,24 @@ def _demo_if_needed(company: str) -> None:
     if company != "demo" or keys.demo_is_fresh(places.warehouse("demo")):
         return
     demo()
+
+
+def _scheduled(company: str) -> None:
+    """Load first, then run what is due, then tell; a failed load stops no run."""
+    from opslib import runs
+    from opslib.warehouse import intake
+
+    try:
+        print(intake.load(company).report())
+    except OpslibError as error:
+        print(error.sentence(words.spoken_language()), file=sys.stderr)
+    batch = runs.run(company, due=True)
+    _publish(company, changed=batch.started > 0)
+    print(batch.summary())
+    try:
+        alert(company, monday=True)
+    except typer.Exit as told:
+        raise typer.Exit(max(batch.exit_code, told.exit_code)) from None
 
 
 def _publish(company: str, *, changed: bool) -> None:

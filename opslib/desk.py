@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from opslib import periods, places, show, warehouse, words
 from opslib.errors import MissingDataError
 from opslib.runs import keys, ledger
+from opslib.warehouse import people
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +83,10 @@ class Desk:
         except OSError:
             half.unlink(missing_ok=True)
         return result
+
+    def personal(self) -> dict[str, dict[str, str]]:
+        """Return names and ways to reach people, for a reader with that scope only."""
+        return people.for_reader(self.company)
 
     def record(self, name: str) -> pd.DataFrame:
         """Return what earlier runs foretold under a name, to be scored with facts.

@@ -222,7 +222,7 @@ def cash_table(told: Cash, *, credit: float, currency: str) -> Table:
 def headroom_table(told: Cash, *, currency: str) -> Table:
     """Return how much credit or cash buys which chance of never being short."""
     heads = {"chance": _head(say("Chance of running short"), "percent"), "needed": _head(say("Further cash or credit needed"), "money", unit=currency)}
-    return Table(name="headroom", title=say("What headroom buys"), frame=headroom(told), headings=heads)
+    return Table(name="headroom", title=say("How much for which chance"), frame=headroom(told), headings=heads)
 
 
 def source_table(told: Cash, currency: str) -> Table:

@@ -295,11 +295,20 @@ def noise(past: np.ndarray) -> np.ndarray:
 
 
 def _scores(books: Books) -> pd.DataFrame:
-    """Return how far each closed month lay on the bad side of the year before's level."""
+    """Return how far each closed month lay on the bad side of the year before's level.
+
+    A line's swing is the larger of its steps from month to month and its spread around
+    last year's level without season; the error of that level is added.
+    """
     before, mine = books.past[:, : -books.closed], books.past[:, -books.closed :]
-    usual = before[:, -12:].mean(axis=1, keepdims=True) if before.shape[1] else mine.mean(axis=1, keepdims=True)
-    shape = books.plan[:, : books.closed] / np.maximum(books.plan.mean(axis=1, keepdims=True), 1e-9)
-    wide = noise(books.past)[:, None] * np.abs(usual) + 1e-9 + 0.01 * np.abs(usual)
+    full = books.plan / np.maximum(books.plan.mean(axis=1, keepdims=True), 1e-9)
+    full = np.where(full > 0.05, full, 1.0)
+    known = before if before.shape[1] else mine
+    level = known[:, -12:] / full[:, books.months[: known.shape[1]].month[-12:] - 1]
+    usual = level.mean(axis=1, keepdims=True)
+    size = np.abs(usual) + 1e-9
+    swing = np.maximum(noise(books.past)[:, None], level.std(axis=1, ddof=min(1, level.shape[1] - 1))[:, None] / size)
+    wide = (swing + 0.01) * size * np.sqrt(1 + 1 / level.shape[1])
     names = (books.units["line"] + ", " + books.units["department"]).tolist()
     bad = np.where(books.units["kind"] == "revenue", -1.0, 1.0)[:, None]
-    return pd.DataFrame((bad * (mine - usual * shape) / wide).T, columns=names, index=books.months[-books.closed :])
+    return pd.DataFrame((bad * (mine - usual * full[:, : books.closed]) / wide).T, columns=names, index=books.months[-books.closed :])

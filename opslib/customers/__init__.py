@@ -4,9 +4,11 @@
 # ruff: noqa: I001
 from opslib.customers import answer, charts, controls
 from opslib.customers.care.actions import (
-    Terms, care_calendar, contact_gains, measure_contacts, plan_contacts,
-    response_by_group,
+    Terms, care_calendar, contact_gains, gains_of, may_contact, measure_contacts,
+    owners_of, plan_contacts, response_by_group,
 )
+from opslib.customers.care.movers import movers
+from opslib.customers.care.week import next_actions
 from opslib.customers.value.buying import (
     Buying, active_chance, draws, expected, expected_of_new, fit,
 )
@@ -14,6 +16,7 @@ from opslib.customers.churn import (
     Churn, calibration, calibration_slope, churn_chances, gains, leaving_model,
     retention,
 )
+from opslib.customers.gaps import valleys
 from opslib.customers.history import histories, later, migration, scores, stages
 from opslib.customers.value.lifetime import (
     Audit, Lifetime, audit, choose_model, ranking, score_record,
@@ -37,9 +40,9 @@ __all__ = [
     "care_calendar", "charts", "choose_model", "churn_chances", "contact_gains",
     "controls", "describe", "draws", "expected", "expected_amount",
     "expected_of_new", "expected_rounds", "find_segments", "fit", "fit_rounds",
-    "fit_spending", "gains", "histories", "later", "learn_reasons", "learn_season",
-    "leaving_model", "measure_contacts", "migration",
-    "plan_contacts", "ranking", "reasons_of", "record", "response_by_group",
+    "fit_spending", "gains", "gains_of", "histories", "later", "learn_reasons", "learn_season",
+    "leaving_model", "may_contact", "measure_contacts", "migration", "movers",
+    "next_actions", "owners_of", "plan_contacts", "ranking", "reasons_of", "record", "response_by_group",
     "retention", "round_chance", "rule_rows", "score_record", "scores", "segment_features",
-    "stages", "value_customers", "weeks_ahead",
+    "stages", "valleys", "value_customers", "weeks_ahead",
 ]

@@ -1,4 +1,7 @@
-"""This module owns the customers room's findings and tables, in words."""
+"""This module owns the customers room's findings and tables, in words.
+
+Long because every sentence of three pages stands here, each beside its numbers.
+"""
 
 # fmt: off
 from __future__ import annotations
@@ -10,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from opslib import words
+from opslib.customers.gaps import APART
 from opslib.customers.segments import LEAST_GROUP, STABLE, rule_rows
 from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantity, Table
 from opslib.words import Text, catalogue
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
 say = catalogue(__package__ or "opslib.customers")
 RIGHT_SLOPE = (0.8, 1.25)
+RIGHT_LEVEL = 0.05
 
 
 def segments(found: Segments, moved: pd.DataFrame, *, day: dt.date, total: int) -> Finding:
@@ -46,6 +51,11 @@ def segments(found: Segments, moved: pd.DataFrame, *, day: dt.date, total: int) 
             say("Groups made from two random halves of the past agree to {share}; {needed} is needed before they carry names.",
                 share=words.percent(found.stability), needed=words.percent(STABLE)),
         ),
+        _check(
+            say("Groups lie apart"), bool(found.groups["valley"].max() <= APART),
+            say("Fewer customers stand between the groups than within them, so the borders are real.") if found.groups["valley"].max() <= APART
+            else say("Some groups shade into each other: their borders are ours, and a customer near one could stand on either side."),
+        ),
         _check(say("Short rules"), found.agreement >= 0.85, say("The short rules put {share} of customers into their own group.", share=words.percent(found.agreement))),
         _check(say("Who is left out"), None, say("{count} of {total} customers bought too seldom to be grouped.", count=words.number(total - len(found.members)), total=words.number(total))),
     ]
@@ -69,17 +79,24 @@ def segments(found: Segments, moved: pd.DataFrame, *, day: dt.date, total: int) 
 
 
 def group_names(found: Segments) -> list[Text]:
-    """Return what each group is called: by habit where stable, else a plain letter."""
+    """Return what each group is called: by habit where stable, else a plain letter.
+
+    Where two groups would carry the same name, purchases a year tell them apart.
+    """
     frame, told = found.groups, []
     middle = np.average(frame[["yearly", "amount"]], axis=0, weights=frame["share"]) if "yearly" in frame else (0, 0)
+    habits = []
     for row in frame.itertuples():
+        often, much = (row.yearly >= middle[0], row.amount >= middle[1]) if "yearly" in frame else (False, False)
+        habits.append(say("often and much") if often and much else say("often, small purchases") if often else say("seldom, large purchases") if much else say("seldom and little"))
+    for row, habit in zip(frame.itertuples(), habits, strict=True):
         letter = chr(65 + int(row.group))
         if not row.named or "yearly" not in frame:
             told.append(say("Group {letter} (constructed)", letter=letter))
-            continue
-        often, much = row.yearly >= middle[0], row.amount >= middle[1]
-        name = (say("Often and much") if often and much else say("Often, small purchases") if often else say("Seldom, large purchases") if much else say("Seldom and little"))
-        told.append(say("{letter}: {name}", letter=letter, name=name))
+        elif habits.count(habit) > 1:
+            told.append(say("{letter}: {name} ({times} a year)", letter=letter, name=habit, times=words.number(float(np.exp(row.yearly)), 0)))
+        else:
+            told.append(say("{letter}: {name}", letter=letter, name=habit))
     return told
 
 
@@ -104,7 +121,9 @@ def groups_table(found: Segments, currency: str) -> Table:
 def members_table(found: Segments) -> Table:
     """Return every customer's group, by the company's own number."""
     names = {i: str(n) for i, n in enumerate(group_names(found))}
-    frame = found.members.assign(name=found.members["group"].map(names))
+    small = set(found.groups.loc[found.groups["customers"] < LEAST_GROUP, "group"])
+    frame = found.members[~found.members["group"].isin(small)]
+    frame = frame.assign(name=frame["group"].map(names))
     headings = {"customer": _head(say("Customer")), "name": _head(say("Group"))}
     return Table(name="members", title=say("Who is in which group"), frame=frame, headings=headings, rows_shown=10)
 
@@ -159,10 +178,10 @@ def lifetime(life: Lifetime, checked: Audit, *, day: dt.date, currency: str, kep
 
 def value_table(life: Lifetime, checked: Audit, currency: str) -> Table:
     """Return customers by value; without the forecast where a simple rule is better."""
-    head = {"customer": _head(say("Customer")), "days_since": _head(say("Days since the last purchase"), "number"), "frequency": _head(say("Purchases"), "number"), "total": _head(say("Bought so far"), "money", unit=currency)}
+    head = {"customer": _head(say("Customer")), "days_since": _head(say("Days silent"), "number"), "frequency": _head(say("Purchases"), "number"), "total": _head(say("Bought so far"), "money", unit=currency)}
     if checked.wins:
         head |= {
-            "active": _head(say("Chance to be still with us"), "percent"), "value": _head(say("Expected purchases"), "money", unit=currency),
+            "active": _head(say("Still with us"), "percent"), "value": _head(say("Expected purchases"), "money", unit=currency),
             "value_low": _head(say("at least"), "money", unit=currency), "value_high": _head(say("at most"), "money", unit=currency),
         }
     return Table(name="customer_values", title=say("Customers by what they will bring"), frame=life.rows, headings=head, rows_shown=15)
@@ -177,27 +196,63 @@ def audit_table(checked: Audit) -> Table:
 
 
 def record_table(told: Record, currency: str) -> Table:
-    """Return one customer's record as rows of fact and value."""
-    worth = told.worth
-    cash = lambda key: str(words.money(worth.get(key, float("nan")), currency))  # noqa: E731
-    rows = [(say("Customer"), told.customer), *((_feature(k), v) for k, v in told.personal.items())]
-    rows += [(say("Stage"), str(stage_name(told.stage)))]
-    rows += [(_feature(k), v) for k, v in told.basics.items()]
-    rows += [
-        (say("Purchases"), str(len(told.purchases))), (say("Last purchase"), str(words.day(told.purchases["day"].iloc[0]))),
-        (say("Bought so far"), cash("total")), (say("Expected purchases"), cash("value")),
-        (say("Chance to be still with us"), str(words.percent(worth.get("active", float("nan"))))),
-        (say("Favourite categories"), str(words.listing(told.tastes["category"].dropna().head(3).tolist()))),
-        (say("Service cases"), str(len(told.cases))),
-        (say("Complaints"), str(int((told.cases["kind"] == "complaint").sum()))),
-        (say("Next action"), str(_next(told))),
-    ]
-    frame = pd.DataFrame({"fact": [str(k) for k, _ in rows], "value": [v for _, v in rows]})
-    return Table(name="customer_record", title=say("Customer record"), frame=frame, headings={"fact": _head(say("Fact")), "value": _head(say("Value"))}, rows_shown=30)
+    """Return one customer's record as rows of fact and value, part by part."""
+    worth, buys, cases = told.worth, told.purchases, told.cases
+    cash = lambda x: str(words.money(x, currency))  # noqa: E731
+    share = lambda key: str(words.percent(worth[key]))  # noqa: E731
+    who, bought, served, ahead = say("Who"), say("Purchases"), say("Service"), say("What comes")
+    rows = [(who, say("Customer"), told.customer), *((who, _feature(k), v) for k, v in told.personal.items())]
+    rows += [(who, say("stage"), str(stage_name(told.stage)))]
+    rows += [(who, _feature(k), str(_fact(k, v))) for k, v in told.basics.items()]
+    rows += [(bought, say("purchases made"), str(words.number(len(buys), 0))), (bought, say("bought so far"), cash(float(buys["amount"].sum())))]
+    rows += [(bought, words.day(r.day), cash(r.amount)) for r in buys.head(5).itertuples()]
+    rows += [(say("Preferences"), Text(str(r.category)), share_of(r.share)) for r in told.tastes.dropna().head(3).itertuples()]
+    rows += [(served, say("cases"), str(len(cases))), (served, say("complaints"), str(int((cases["kind"] == "complaint").sum())))]
+    rows += [(served, words.day(r.opened), str(_case(r))) for r in cases.head(3).itertuples()]
+    if "value" in worth:
+        reach = say("{value} ({low} to {high})", value=cash(worth["value"]), low=cash(worth["value_low"]), high=cash(worth["value_high"]))
+        rows += [(ahead, say("expected purchases"), str(reach)), (ahead, say("still with us"), share("active"))]
+    if "chance" in worth:
+        rows += [(ahead, say("chance of leaving"), share("chance"))]
+    rows += [(ahead, say("next action"), str(next_step(told, currency)))]
+    parts = [str(p) for p, _, _ in rows]
+    parts = [p if i == 0 or p != parts[i - 1] else "" for i, p in enumerate(parts)]
+    frame = pd.DataFrame({"part": parts, "fact": [str(k) for _, k, _ in rows], "value": [v for _, _, v in rows]})
+    head = {"part": _head(say("Part")), "fact": _head(say("Fact")), "value": _head(say("Value"))}
+    return Table(name="customer_record", title=say("Customer record"), frame=frame, headings=head, rows_shown=40)
 
 
-def churn(leaving: Churn, plan: pd.DataFrame, stakes: pd.DataFrame, *, day: dt.date, currency: str) -> Finding:
-    """Return the finding on leaving: how many, whom to call, what it is worth."""
+def share_of(share: float) -> str:
+    """Return a share of all purchases in words."""
+    return str(say("{share} of purchases", share=words.percent(share)))
+
+
+def record_headline(told: Record, gain: float, currency: str) -> Text:
+    """Return one sentence on a customer: worth, and whether a contact pays."""
+    value = words.money(told.worth.get("value", 0.0), currency)
+    known = {"customer": told.customer, "stage": stage_name(told.stage), "value": value, "gain": words.money(abs(gain), currency)}
+    if told.worth.get("at_stake") is None:
+        return say("{customer} ({stage}) should bring {value}; this customer may not be contacted.", **known)
+    if gain > 0:
+        return say("{customer} ({stage}) should bring {value}; a contact now should bring {gain} after its cost.", **known)
+    return say("{customer} ({stage}) should bring {value}; a contact now would cost {gain} more than it brings.", **known)
+
+
+def churn(
+    leaving: Churn, plan: pd.DataFrame, stakes: pd.DataFrame, *, day: dt.date, currency: str,
+    week: pd.DataFrame | None = None, moved: pd.DataFrame | None = None,
+) -> Finding:
+    """Return the finding on leaving: how many, whom to call, what it is worth.
+
+    Args:
+        leaving: What `churn_chances` returned.
+        plan: What `plan_contacts` returned.
+        stakes: What `contact_gains` returned.
+        day: Day of the finding.
+        currency: Currency code.
+        week: What `next_actions` returned, for follow-ups; or None.
+        moved: What `movers` returned, for who is growing; or None.
+    """
     called = plan[~plan["held"]]
     at_risk = float(stakes["at_stake"].sum())
     wrong = max(0.05, abs(leaving.tested["chance"].mean() / max(1e-9, leaving.base) - 1))
@@ -207,45 +262,115 @@ def churn(leaving: Churn, plan: pd.DataFrame, stakes: pd.DataFrame, *, day: dt.d
         risk=words.money(at_risk, currency), low=words.money(at_risk * (1 - wrong), currency), high=words.money(at_risk * (1 + wrong), currency),
         count=words.number(len(called)), gain=words.money(gain, currency),
     )
-    late = say("Contact the {count} customers of the list this week; leave the {held} marked ones alone, to measure the effect.", count=words.number(len(called)), held=words.number(int(plan["held"].sum())))
-    actions = (Action(what=late, owner=say("Customer care"), due=day + dt.timedelta(days=7), value=gain, unit=currency),)
+    if called.empty:
+        headline = say(
+            "Purchases of {risk} ({low} to {high}) are at risk, but on these terms no contact would bring more than it costs.",
+            risk=words.money(at_risk, currency), low=words.money(at_risk * (1 - wrong), currency), high=words.money(at_risk * (1 + wrong), currency),
+        )
     low, high = RIGHT_SLOPE
-    checks = (
+    said = float(leaving.tested["chance"].mean())
+    checks = [
         _check(
             say("Better than the last purchase alone"), leaving.ranking >= leaving.recency_ranking - 1e-9,
             say("Of a leaver and a stayer, {mine} of pairs were put in the right order; by days since the last purchase alone, {naive}.", mine=words.percent(leaving.ranking), naive=words.percent(leaving.recency_ranking)),
         ),
         _check(
-            say("Chances come true"), low <= leaving.slope <= high,
-            say("On a past date the page said {said} would not buy; {came} did not.", said=words.percent(leaving.tested["chance"].mean()), came=words.percent(leaving.base)),
+            say("Chances come true"), bool(low <= leaving.slope <= high and abs(said - leaving.base) <= RIGHT_LEVEL),
+            say("On a past date the page said {said} would not buy; {came} did not.", said=words.percent(said), came=words.percent(leaving.base)),
         ),
         _check(say("Effect of a contact"), None, say("How many a contact keeps is your own figure until the marked customers have been compared.")),
-    )
+    ]
     return Finding(
-        room="customers", headline=headline, actions=actions, checks=checks,
+        room="customers", headline=headline, actions=_churn_actions(plan, week, moved, day, currency), checks=tuple(checks),
         quantity=Quantity(value=at_risk, low=at_risk * (1 - wrong), high=at_risk * (1 + wrong), unit=currency, name=say("Purchases at risk")),
-        caveats=(say("Leaving means no purchase in the next {days} days; some would have come back later.", days=words.number(leaving.days_ahead)),),
+        caveats=(say("Leaving means no purchase in the next {days} days; some would have come back later.", days=words.number(leaving.days_ahead)), *_unasked(stakes)),
         facts={"contacts": float(len(called)), "gain": gain},
     )
+
+
+def _churn_actions(plan: pd.DataFrame, week: pd.DataFrame | None, moved: pd.DataFrame | None, day: dt.date, currency: str) -> tuple[Action, ...]:
+    called, due = plan[~plan["held"]], day + dt.timedelta(days=7)
+    told = []
+    if len(called):
+        late = say("Contact the {count} customers of the list this week; leave the {held} marked ones alone, to measure the effect.", count=words.number(len(called)), held=words.number(int(plan["held"].sum())))
+        told.append(Action(what=late, owner=say("Customer care"), due=due, value=float(called["gain"].sum()), unit=currency))
+    back = 0 if week is None else int((week["action"] == "follow_up").sum())
+    if back:
+        told.append(Action(what=say("Ask the {count} customers whose case was resolved a week ago whether all is well.", count=words.number(back)), owner=say("Service"), due=due))
+    grown = pd.DataFrame() if moved is None else moved[moved["kind"] == "growing"]
+    if len(grown):
+        told.append(Action(what=say("Thank the {count} customers who buy more than before, and find out what they came for.", count=words.number(len(grown))), owner=say("Marketing"), due=day + dt.timedelta(days=14)))
+    return tuple(told)
 
 
 def plan_table(plan: pd.DataFrame, currency: str) -> Table:
     """Return the list of contacts by owner, with the company's own numbers."""
     marks = {True: str(say("leave alone (to compare)")), False: str(say("contact"))}
-    frame = plan.assign(do=plan["held"].map(marks)).sort_values(["owner", "gain"], ascending=[True, False])
+    frame = plan.assign(do=plan["held"].map(marks), owner=_owners(plan["owner"])).sort_values(["owner", "gain"], ascending=[True, False])
     head = {
-        "owner": _head(say("Region")), "customer": _head(say("Customer")), "do": _head(say("What to do")), "days_since": _head(say("Days since the last purchase"), "number"),
-        "chance": _head(say("Chance of no purchase"), "percent"), "at_stake": _head(say("Purchases at risk"), "money", unit=currency), "gain": _head(say("Expected gain"), "money", unit=currency),
+        "owner": _head(say("Owner")), "customer": _head(say("Customer")), "do": _head(say("What to do")), "days_since": _head(say("Days silent"), "number"),
+        "chance": _head(say("Chance of leaving"), "percent"), "at_stake": _head(say("Purchases at risk"), "money", unit=currency), "gain": _head(say("Expected gain"), "money", unit=currency),
     }
-    return Table(name="contacts", title=say("Whom to contact, by region"), frame=frame, headings=head)
+    return Table(name="contacts", title=say("Whom to contact, by owner"), frame=frame, headings=head)
+
+
+def _unasked(stakes: pd.DataFrame) -> tuple[Text, ...]:
+    if len(stakes) and "asked" in stakes and not stakes["asked"].any():
+        return (say("Nobody told this page who may be contacted; check permissions before the list is used."),)
+    return ()
+
+
+def week_table(week: pd.DataFrame, currency: str) -> Table:
+    """Return the week's list: one next action for each customer, by owner."""
+    names = {
+        "contact": say("Contact: a purchase may be lost"), "leave": say("Leave alone, to compare"), "follow_up": say("Ask whether the case is settled"),
+        "birthday": say("Birthday greeting"), "welcome": say("Thank for the first purchase"), "holiday": say("Holiday greeting"), "member_day": say("Invite to the member day"),
+    }
+    frame = week.assign(do=[str(names[a]) for a in week["action"]], owner=_owners(week["owner"]), detail=[str(_detail(d)) for d in week["detail"]])
+    head = {"owner": _head(say("Owner")), "customer": _head(say("Customer")), "do": _head(say("What to do")), "day": _head(say("From"), "day"), "gain": _head(say("Expected gain"), "money", unit=currency), "detail": _head(say("Detail"))}
+    if not (frame["detail"] != "").any():
+        head.pop("detail")
+    return Table(name="next_actions", title=say("This week: whom to approach, and why, by owner"), frame=frame, headings=head, rows_shown=15)
+
+
+def owners_table(week: pd.DataFrame, currency: str) -> Table:
+    """Return what the week holds for each owner; under ten customers are not counted."""
+    by = week.assign(owner=_owners(week["owner"])).groupby("owner")
+    told = by.agg(customers=("customer", "size"), gain=("gain", "sum")).reset_index()
+    for column, kinds in {"contacts": ["contact"], "service": ["follow_up"], "greetings": ["birthday", "welcome", "holiday", "member_day"]}.items():
+        told[column] = told["owner"].map(week.assign(owner=_owners(week["owner"]))[week["action"].isin(kinds).to_numpy()].groupby("owner").size()).fillna(0)
+    told = told[told["customers"] >= LEAST_GROUP]
+    head = {"owner": _head(say("Owner")), "contacts": _head(say("Contacts"), "number"), "service": _head(say("Follow-ups"), "number"), "greetings": _head(say("Greetings"), "number"), "gain": _head(say("Expected gain"), "money", unit=currency)}
+    return Table(name="owners", title=say("The week by owner"), frame=told, headings=head)
+
+
+def movers_table(moved: pd.DataFrame, currency: str) -> Table:
+    """Return who buys more or less than before, beyond luck."""
+    names = {"growing": say("growing"), "fading": say("fading")}
+    frame = moved.assign(way=[str(names[k]) for k in moved["kind"]])
+    if moved.empty:
+        frame = pd.DataFrame({"customer": [str(say("nobody"))], "way": [str(say("no change beyond luck"))]}).reindex(columns=[*moved.columns, "way"])
+    head = {"customer": _head(say("Customer")), "way": _head(say("Direction")), "before": _head(say("Purchases at the former pace"), "number"), "now": _head(say("Purchases made"), "number"), "money": _head(say("More or less bought"), "money", unit=currency)}
+    return Table(name="movers", title=say("Who changed pace in the last half year"), frame=frame, headings=head, rows_shown=12)
+
+
+def _owners(owner: pd.Series) -> list[str]:
+    return [str(o) if o else str(say("not assigned")) for o in owner]
+
+
+def _detail(detail: object) -> Text:
+    known = {"complaint": say("complaint"), "inquiry": say("inquiry"), "other": say("other")}
+    return known.get(str(detail), Text("" if detail is None else str(detail)))
 
 
 def calendar_table(calendar: pd.DataFrame) -> Table:
     """Return whom to think of on which day."""
     names = {"birthday": say("Birthday"), "holiday": say("Holiday"), "member_day": say("Member day"), "follow_up": say("Follow-up on a case")}
-    frame = calendar.assign(why=[str(names[r]) for r in calendar["reason"]])
+    frame = calendar.assign(why=[str(names[r]) for r in calendar["reason"]], detail=[str(_detail(d)) for d in calendar["detail"].fillna("")])
     head = {"day": _head(say("Day"), "day"), "customer": _head(say("Customer")), "why": _head(say("Occasion")), "detail": _head(say("Detail"))}
-    return Table(name="care_calendar", title=say("Care calendar"), frame=frame, headings=head)
+    if not (frame["detail"] != "").any():
+        head.pop("detail")
+    return Table(name="care_calendar", title=say("Care calendar, the next two weeks"), frame=frame, headings=head, rows_shown=10)
 
 
 def response_table(told: pd.DataFrame, names: list[Text]) -> Table:
@@ -308,9 +433,25 @@ def stage_name(stage: str) -> Text:
     return known.get(stage, Text(stage))
 
 
-def _next(told: Record) -> Text:
-    if told.worth.get("gain", 0.0) > 0:
-        return say("Contact this week: a purchase may be lost")
+def _fact(name: str, value: str) -> Text:
+    if name == "contact_allowed":
+        return say("yes") if value in ("True", "1") else say("no")
+    if name == "since":
+        return words.day(dt.date.fromisoformat(value[:10]))
+    return Text(value)
+
+
+def _case(row: object) -> Text:
+    kind = _detail(row.kind)  # type: ignore[attr-defined]
+    state = say("still open") if pd.isna(row.resolved) else say("resolved {day}", day=words.day(row.resolved))  # type: ignore[attr-defined]
+    return words.listing([t for t in (kind, _detail(row.reason), state) if t])  # type: ignore[attr-defined]
+
+
+def next_step(told: Record, currency: str) -> Text:
+    """Return what to do next for one customer, in words."""
+    gain = told.worth.get("gain", 0.0)
+    if gain > 0:
+        return say("Contact: worth {gain} after its cost", gain=words.money(gain, currency))
     kept = {"new": say("Thank for the first purchase"), "lost": say("Nothing: a contact would cost more than it brings"), "asleep": say("Include in the next win-back mail")}
     return kept.get(told.stage, say("Nothing now: buys as usual"))
 

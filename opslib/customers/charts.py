@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from opslib import words
 from opslib.customers.answer import group_names, stage_name
 from opslib.customers.churn import calibration, gains
+from opslib.customers.segments import LEAST_GROUP
 from opslib.show import forms
 from opslib.words import catalogue
 
@@ -22,8 +24,8 @@ say = catalogue(__package__ or "opslib.customers")
 
 
 def moves(moved: pd.DataFrame) -> Any:
-    """Return how many customers moved from which stage to which."""
-    frame = moved.rename(index=lambda s: str(stage_name(s)), columns=lambda s: str(stage_name(s)))
+    """Return how many customers moved from which stage to which; under ten are blank."""
+    frame = moved.where(moved >= LEAST_GROUP).rename(index=lambda s: str(stage_name(s)), columns=lambda s: str(stage_name(s)))
     return forms.heat(frame, title=say("From stage to stage in one month"), x_title=say("Stage now"), y_title=say("Stage a month ago"), unit=say("customers"))
 
 
@@ -37,9 +39,10 @@ def agreement(found: Segments) -> Any:
 
 def group_shares(found: Segments) -> Any:
     """Return the share of customers in each group, with its 90 % range."""
-    share, count = found.groups["share"], found.groups["customers"]
+    big = found.groups["customers"] >= LEAST_GROUP
+    share, count = found.groups.loc[big, "share"], found.groups.loc[big, "customers"]
     wide = 1.645 * np.sqrt(share * (1 - share) / (count / share))
-    frame = pd.DataFrame({"name": [str(n) for n in group_names(found)], "share": share * 100, "low": (share - wide) * 100, "high": (share + wide) * 100})
+    frame = pd.DataFrame({"name": [str(n) for n, b in zip(group_names(found), big, strict=True) if b], "share": share * 100, "low": (share - wide) * 100, "high": (share + wide) * 100})
     return forms.bars(frame, x="name", y="share", low="low", high="high", horizontal=True, title=say("Share of customers in each group"), x_title=say("Group"), y_title=say("Customers (%)"))
 
 
@@ -69,8 +72,8 @@ def leavers_found(leaving: Churn) -> Any:
 def chances(leaving: Churn) -> Any:
     """Return chances said and shares that came, with their 90 % range."""
     frame = calibration(leaving.tested)
-    frame = frame.assign(said=[f"{s:.0%}" for s in frame["said"]], came=frame["came"] * 100, low=100 * frame[["low", "came"]].min(axis=1), high=100 * frame[["high", "came"]].max(axis=1))
-    return forms.dots(frame.drop_duplicates("said"), y="said", x="came", low="low", high="high", title=say("What was said, and what came"), x_title=say("Did not buy (%); beside it, the chance said"))
+    frame = frame.assign(said=[str(say("said {chance}", chance=words.percent(s))) for s in frame["said"]], came=frame["came"] * 100, low=100 * frame[["low", "came"]].min(axis=1), high=100 * frame[["high", "came"]].max(axis=1))
+    return forms.dots(frame.drop_duplicates("said"), y="said", x="came", low="low", high="high", title=say("What was said, and what came"), x_title=say("Did not buy (%)"))
 
 
 def staying(curves: pd.DataFrame) -> Any:

@@ -56,6 +56,7 @@ BREAK = {
     "day": dt.date(2026, 6, 15),
     "keeps": 0.6,
 }
+ARMS = {"Letter": (0.02, 0.02), "Mail": (0.06, 0.0)}
 PART_WORTHS = {
     "brand": {"Ours": 0.4, "Alpha": 0.1, "Beta": -0.5},
     "feature": {"Plain": -0.6, "Organic": 0.2, "Gift box": 0.4},
@@ -84,6 +85,8 @@ class Truth:
         contributions: Added sales in money: week, region, channel, amount.
         customers: customer, group, left (day, or missing while active), rate.
         market: Part-worths, the price that earns most, the change of share.
+        arms: Arm to the response it adds, of customers above and below the middle of
+            purchases so far.
         broken: The campaign, region and day from which only a share of clicks came.
     """
 
@@ -95,6 +98,7 @@ class Truth:
     contributions: pd.DataFrame
     customers: pd.DataFrame
     market: dict[str, object] = field(default_factory=dict)
+    arms: dict[str, tuple[float, float]] = field(default_factory=lambda: dict(ARMS))
     broken: dict[str, object] = field(default_factory=lambda: dict(BREAK))
 
 

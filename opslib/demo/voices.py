@@ -84,6 +84,7 @@ def make(trade: Trade, *, seed: int, language: str = "en") -> dict[str, pd.DataF
     return {
         "customers": _customers(trade, draw),
         "service_cases": _cases(trade, draw, zh),
+        "campaign_members": _members(trade, seed),
         "touchpoints": _touchpoints(draw),
         **_surveys(draw, zh),
         "choice_answers": _choices(draw),
@@ -182,6 +183,30 @@ def _promotion_on(days: np.ndarray, draw: np.random.Generator) -> np.ndarray:
         on = (days >= row.start) & (days < row.stop) & (draw.random(len(days)) < 0.3)
         found[on] = row.promotion
     return found
+
+
+def _members(trade: Trade, seed: int) -> pd.DataFrame:
+    """Return a randomised campaign: a third each got a letter, a mail or nothing."""
+    draw = np.random.default_rng([seed, 9])
+    sold, drawn = trade.tables["sales_lines"], truth.day(DAYS - 60)
+    sold = sold[
+        sold["customer"].notna() & (pd.to_datetime(sold["day"]) < pd.Timestamp(drawn))
+    ]
+    visits = sold.groupby("customer")["day"].nunique()
+    arm = draw.choice(["control", *truth.ARMS], len(visits))
+    often = (visits > visits.median()).to_numpy()
+    added = np.select(
+        [arm == a for a in truth.ARMS],
+        [np.where(often, *e) for e in truth.ARMS.values()],
+        0.0,
+    )
+    responded = draw.random(len(visits)) < 0.08 + added
+    return pd.DataFrame(
+        {
+            "promotion": "LETTER26", "customer": visits.index, "arm": arm, "day": drawn, "responded": responded,
+            "spend": np.round(np.where(responded, draw.gamma(2, 15, len(visits)), 0.0), 2),
+        }
+    )  # fmt: skip
 
 
 def _touchpoints(draw: np.random.Generator) -> pd.DataFrame:

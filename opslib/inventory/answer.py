@@ -14,6 +14,7 @@ import pandas as pd
 from opslib import words
 from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantity, Table
 from opslib.inventory.ahead import rolling as tests
+from opslib.inventory.health import ageing
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def demand(
     test: Backtest,
     *,
     day: dt.date,
+    currency: str = "",
     confidence: float = 0.8,
 ) -> Finding:
     """Return the finding on coming demand: units, trust, what to watch."""
@@ -81,10 +83,10 @@ def demand(
             confidence=confidence,
             name=say("Units to be sold"),
         ),
-        actions=_watch(panel, coming, day),
+        actions=_watch(panel, coming, day, currency),
         checks=_forecast_checks(scores),
         caveats=tuple(caveats),
-        predictions=_predictions(coming, day),
+        predictions=_predictions(coming),
     )
 
 
@@ -128,7 +130,7 @@ def reorder(made: Decision, told: Terms, *, day: dt.date, currency: str) -> Find
             *_forecast_checks(tests.combined(test)),
         ),
         caveats=_order_caveats(told, need),
-        predictions=_predictions(coming, day),
+        predictions=_predictions(coming),
         facts={"order_money": money, "order_units": units},
     )
 
@@ -138,11 +140,11 @@ def health(found: Health, *, day: dt.date, currency: str) -> Finding:
     over = float(found.rows["over_money"].sum())
     whole = float(found.rows["money"].sum())
     lost = float(found.rows["lost_weekly"].sum())
-    spread = 0.1 * over
+    low, high = min(over, found.over_range[0]), max(over, found.over_range[1])
     headline = say(
         "{over} ({span}) of {whole} stock is more than is needed, and {share} of shelves with demand are empty.",
         over=words.money(over, currency), whole=words.money(whole, currency),
-        span=words.between(words.money(over - spread, currency), words.money(over + spread, currency)),
+        span=words.between(words.money(low, currency), words.money(high, currency)),
         share=words.percent(found.out_share, 1),
     )  # fmt: skip
     worst = found.rows.nlargest(1, "over_money").iloc[0]
@@ -200,9 +202,9 @@ def health(found: Health, *, day: dt.date, currency: str) -> Finding:
     )  # fmt: skip
     return Finding(
         room="inventory", headline=headline,
-        quantity=Quantity(value=over, low=over - spread, high=over + spread, unit=currency, confidence=0.8, name=say("Money beyond need")),
+        quantity=Quantity(value=over, low=low, high=high, unit=currency, confidence=0.8, name=say("Money beyond need")),
         actions=tuple(actions), checks=checks,
-        caveats=(say("Need is the wanted weeks of recent sales; the range allows for a tenth of error in it."),),
+        caveats=(say("Need is the wanted weeks of recent sales; the range shows how it moves when the recent weeks are drawn anew."),),
         facts={"stock_money": whole, "over_money": over},
     )  # fmt: skip
 
@@ -391,7 +393,8 @@ def out_table(found: Health, *, currency: str) -> Table:
 
 def age_table(found: Health, *, currency: str) -> Table:
     """Return stock by the time since its last sale."""
-    frame = found.ageing.assign(age=[_age(a) for a in found.ageing["age"]])
+    frame = ageing(found.rows)
+    frame = frame.assign(age=[_age(a) for a in frame["age"]])
     return Table(
         name="ageing", title=say("Stock by time since its last sale"), frame=frame,
         headings={
@@ -478,13 +481,15 @@ def _forecast_checks(scores: pd.DataFrame) -> tuple[Check, ...]:
     usual = 1 - ours["loss"] / scores.loc["13-week mean", "loss"]
     checks = [
         Check(name=say("Nearer than last week's sales"), passed=bool(nearer > 0),
-              sentence=say("On the newest weeks, which were not used to choose, it was {share} nearer than repeating last week.", share=words.percent(nearer, 1))),
+              sentence=say("On the newest weeks, which were not used to choose, it was {share} nearer than repeating last week.", share=words.percent(nearer, 1)) if nearer > 0
+              else say("On the newest weeks, which were not used to choose, repeating last week was {share} nearer; its number stands beside ours in the table.", share=words.percent(-nearer, 1))),
         Check(name=say("Nearer than the usual mean"), passed=bool(usual > 0),
-              sentence=say("It was {share} nearer than the mean of the last three months.", share=words.percent(usual, 1))),
+              sentence=say("It was {share} nearer than the mean of the last three months.", share=words.percent(usual, 1)) if usual > 0
+              else say("The mean of the last three months was {share} nearer.", share=words.percent(-usual, 1))),
         Check(name=say("The range holds"), passed=bool(0.7 <= ours["covered"] <= 0.9),
               sentence=say("{share} of what happened lay inside the 80% range.", share=words.percent(ours["covered"]))),
         Check(name=say("Neither too high nor too low"), passed=bool(abs(ours["bias"]) <= 0.1),
-              sentence=say("In sum it was {share} off.", share=words.percent(ours["bias"], 1))),
+              sentence=_off(ours["bias"])),
     ]  # fmt: skip
     if scores.loc["zero", "error"] < scores.loc["ours", "error"]:
         checks.append(
@@ -497,6 +502,13 @@ def _forecast_checks(scores: pd.DataFrame) -> tuple[Check, ...]:
             )
         )
     return tuple(checks)
+
+
+def _off(bias: float) -> Text:
+    share = words.percent(abs(bias), 1)
+    if bias < 0:
+        return say("In sum it was {share} too low.", share=share)
+    return say("In sum it was {share} too high.", share=share)
 
 
 def _money_checks(tuned: Tuned, currency: str) -> tuple[Check, ...]:
@@ -568,7 +580,7 @@ def _order_actions(
                 what=who,
                 owner=say("Purchasing"),
                 due=day + dt.timedelta(days=2),
-                value=float(row["gain"]),
+                value=float(row["gain"]) if told.stock_known else None,
                 unit=currency,
             )
         )
@@ -589,7 +601,9 @@ def _order_caveats(told: Terms, need: float) -> tuple[Text, ...]:
             )
         )
     caveats.append(
-        say("One test of a few weeks is one draw; its error is about a tenth.")
+        say(
+            "A few past weeks are one draw: what is saved in one window varies as the give-or-take says."
+        )
     )
     return tuple(caveats)
 
@@ -602,7 +616,9 @@ def _assumption(name: str) -> Text:
     }[name]
 
 
-def _watch(panel: Panel, coming: Forecast, day: dt.date) -> tuple[Action, ...]:
+def _watch(
+    panel: Panel, coming: Forecast, day: dt.date, currency: str
+) -> tuple[Action, ...]:
     weeks = coming.mean.shape[1]
     recent = (
         np.nan_to_num(np.nanmean(np.nan_to_num(panel.units[:, -8:]), axis=1)) * weeks
@@ -612,8 +628,9 @@ def _watch(panel: Panel, coming: Forecast, day: dt.date) -> tuple[Action, ...]:
     key = coming.keys.iloc[at]
     return (
         Action(
-            what=say("Prepare for more of {item} in {place}: {units} units in {weeks} weeks.", item=str(key["item"]), place=str(key["place"]), units=words.number(coming.mean[at].sum()), weeks=words.number(weeks)),
+            what=say("Prepare for more of {item} in {place}: {units} units in {weeks} weeks.", item=str(key["item"]), place=str(key["place"]), units=words.number(coming.mean[at].sum(), 0), weeks=words.number(weeks)),
             owner=say("Purchasing"), due=day + dt.timedelta(days=7),
+            value=max(0.0, float(rise[at])) if currency else None, unit=currency,
         ),
         Action(
             what=say("Tell the departments of promotions planned for these weeks; they are not in the data yet."),
@@ -622,16 +639,27 @@ def _watch(panel: Panel, coming: Forecast, day: dt.date) -> tuple[Action, ...]:
     )  # fmt: skip
 
 
-def _predictions(coming: Forecast, day: dt.date) -> tuple[Prediction, ...]:
-    sums = coming.paths.sum(axis=0)
-    return tuple(
-        Prediction(
-            name="weekly_units", target={"item": "all", "place": "all"},
-            due=(week + pd.Timedelta(days=6)).date(), unit="units",
-            quantiles={str(q): float(np.quantile(sums[:, at], q)) for q in (0.1, 0.5, 0.9)},
-        )
-        for at, week in enumerate(coming.weeks)
-    )  # fmt: skip
+def _predictions(coming: Forecast) -> tuple[Prediction, ...]:
+    """Foretell the next four weeks of the items with most expected units, all places."""
+    rows = coming.keys.reset_index(drop=True).groupby("item").indices
+    most = sorted(rows, key=lambda item: -coming.mean[rows[item]].sum())[:60]
+    told = []
+    for item in most:
+        sums = coming.paths[rows[item]].sum(axis=0)
+        for at, week in enumerate(coming.weeks[:4]):
+            levels = {
+                str(q): float(np.quantile(sums[:, at], q)) for q in (0.1, 0.5, 0.9)
+            }
+            told.append(
+                Prediction(
+                    name="weekly_units",
+                    target={"item": str(item)},
+                    due=(week + pd.Timedelta(days=6)).date(),
+                    unit="units",
+                    quantiles=levels,
+                )
+            )
+    return tuple(told)
 
 
 def _reason(row: object) -> Text:

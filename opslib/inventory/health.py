@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks
-from opslib.inventory.demand import Panel
+from opslib.inventory.demand import Panel, known_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +25,7 @@ class Health:
         accuracy: Share of counts without a difference.
         to_count: item, place, risk: what to count first.
         scrap: Requests awaiting approval.
-        ageing: age (`month`, `quarter`, `half`, `older` since the last sale), lines,
-            money, share.
+        over_range: Money beyond need at the low and high end of an 80 % range.
     """
 
     rows: pd.DataFrame
@@ -36,7 +35,7 @@ class Health:
     accuracy: float
     to_count: pd.DataFrame
     scrap: pd.DataFrame
-    ageing: pd.DataFrame
+    over_range: tuple[float, float]
 
 
 def stock_health(
@@ -95,7 +94,7 @@ def stock_health(
         else np.nan,
         to_count=_to_count(rows, takes),
         scrap=scrap[scrap["approved"].isna()] if len(scrap) else scrap,
-        ageing=_ageing(rows),
+        over_range=_over_range(panel, rows, cover_weeks),
     )
 
 
@@ -169,7 +168,21 @@ def _idle(panel: Panel, rows: pd.DataFrame) -> np.ndarray:
     return weeks.reindex(at).fillna(7 * sold.shape[1]).to_numpy()
 
 
-def _ageing(rows: pd.DataFrame) -> pd.DataFrame:
+def ageing(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return stock by the time since its last sale.
+
+    Args:
+        rows: Rows of `Health`.
+
+    Returns:
+        age (`month`, `quarter`, `half`, `older`), lines, money, share of all money.
+
+    Example:
+        >>> rows = pd.DataFrame({"item": ["a", "b"], "on_hand": [1, 2],
+        ...     "money": [3.0, 1.0], "days_idle": [7, 400]})
+        >>> ageing(rows)["share"].tolist()
+        [0.75, 0.0, 0.0, 0.25]
+    """
     bounds, names = [-1, 31, 92, 183, np.inf], ["month", "quarter", "half", "older"]
     held = rows[rows["on_hand"] > 0]
     age = pd.cut(held["days_idle"], bounds, labels=names)
@@ -178,6 +191,29 @@ def _ageing(rows: pd.DataFrame) -> pd.DataFrame:
     )
     share = summed["money"] / max(1e-9, summed["money"].sum())
     return summed.assign(share=share).rename_axis("age").reset_index()
+
+
+def _over_range(
+    panel: Panel, rows: pd.DataFrame, cover_weeks: float, draws: int = 200
+) -> tuple[float, float]:
+    """Return how far money beyond need moves when recent weeks are drawn anew.
+
+    The same weeks are drawn for every item, so that what moves all items stays in.
+    """
+    recent = panel.units[:, -13:]
+    at = pd.MultiIndex.from_frame(panel.keys).get_indexer(
+        pd.MultiIndex.from_frame(rows[["item", "place"]])
+    )
+    picks = np.random.default_rng(1).integers(
+        0, recent.shape[1], (draws, recent.shape[1])
+    )
+    held, cost = rows["on_hand"].to_numpy(), np.nan_to_num(rows["cost"].to_numpy(float))
+    money = []
+    for weeks in picks:
+        weekly = np.where(at >= 0, known_mean(recent[:, weeks])[at], 0.0)
+        money.append((np.maximum(0, held - cover_weeks * weekly) * cost).sum())
+    low, high = np.quantile(money, [0.1, 0.9])
+    return float(low), float(high)
 
 
 def _counts(takes: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 # fmt: off
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,8 +16,10 @@ from opslib.words import Text, catalogue
 if TYPE_CHECKING:
     from opslib.market.choosing.prices import PriceStudy
     from opslib.market.choosing.simulate import Tastes
+    from opslib.market.options import Comparison
     from opslib.market.survey.coding import Coded
     from opslib.market.survey.tables import Crosstab
+    from opslib.market.trend import Trend
 
 say = catalogue(__package__ or "opslib.market")
 
@@ -89,3 +92,41 @@ def profit_of_features(plan: pd.DataFrame) -> Any:
     """Return profit a choice by price, one line for each feature."""
     wide = plan.pivot_table(index="price", columns="feature", values="profit").reset_index()
     return forms.lines(wide, x="price", ys={str(f): Text(str(f)) for f in wide.columns[1:]}, title=say("Profit a choice by feature and price"), x_title=say("Price"), y_title=say("Profit a choice made"))
+
+
+def our_shares(told: Trend) -> Any:
+    """Return our share of each category by month."""
+    wide = told.shares.assign(ours=100 * told.shares["ours"]).pivot_table(index="month", columns="category", values="ours").reset_index()
+    return forms.lines(wide, x="month", ys={str(c): Text(str(c)) for c in wide.columns[1:]}, title=say("Our share by category"), x_title=say("Month"), y_title=say("Share of sales (%)"))
+
+
+def market_size(told: Trend) -> Any:
+    """Return the market's size, its season and the months ahead with their range."""
+    frame = told.size.assign(**{c: told.size[c] / 1e3 for c in ("amount", "fitted", "low", "high")})
+    return forms.band(frame, x="month", y="fitted", low="low", high="high", actual="amount", title=say("Size of the market"), x_title=say("Month"), y_title=say("Sales of all sellers (thousands)"))
+
+
+def season(told: Trend) -> Any:
+    """Return by how much each month of the year is above or below the mean."""
+    frame = told.season.assign(**{c: 100 * (told.season[c] - 1) for c in ("factor", "low", "high")})
+    frame = frame.assign(name=[str(Text(dt.date(2001, m, 1).strftime("%b"), f"{m}月")) for m in frame["month"]])
+    return forms.bars(frame, x="name", y="factor", low="low", high="high", title=say("Season of the market"), x_title=say("Month of the year"), y_title=say("Above or below the mean (%)"))
+
+
+def why_sales_moved(told: Trend) -> Any:
+    """Return what the market and our share in each category added to a year's sales."""
+    steps = told.steps[~told.steps["name"].isin(["@before", "@after"])]
+    frame = steps.assign(name=[str(say("Growth of the market") if n == "@market" else say("Share in {category}", category=n)) for n in steps["name"]], amount=steps["amount"] / 1e3)
+    return forms.bars(frame, x="name", y="amount", horizontal=True, title=say("Why our sales moved against the year before"), x_title=say("Reason"), y_title=say("Added to our sales of twelve months (thousands)"))
+
+
+def more_profit(found: Comparison) -> Any:
+    """Return each option's profit over staying as now, with its range."""
+    frame = found.table.assign(**{c: found.table[c] / 1e3 for c in ("more", "more_low", "more_high")})
+    return forms.dots(frame, y="option", x="more", low="more_low", high="more_high", reference=0.0, title=say("Profit over staying as now"), x_title=say("Thousands, nine in ten draws"))
+
+
+def share_course(found: Comparison) -> Any:
+    """Return each option's share by month."""
+    wide = found.months.assign(share=100 * found.months["share"]).pivot_table(index="month", columns="option", values="share").reset_index()
+    return forms.lines(wide, x="month", ys={str(o): Text(str(o)) for o in wide.columns[1:]}, title=say("Our share under each option"), x_title=say("Month"), y_title=say("Share of units (%)"))

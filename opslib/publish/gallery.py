@@ -8,17 +8,22 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opslib import places, words
+from opslib.errors import ParameterError
 from opslib.findings import Finding
-from opslib.publish import report
+from opslib.publish import record, report
 from opslib.runs import listing, manifest
-from opslib.runs.runner import say_exit
+from opslib.runs.runner import last_asked
+from opslib.runs.work import say_exit
 from opslib.show import card, stills, theme
 from opslib.warehouse import company as companies
 from opslib.warehouse import open_store, read_stamp
 from opslib.words import Text, catalogue
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 say = catalogue(__package__ or "opslib.publish")
 
@@ -29,6 +34,11 @@ def publish(company: str) -> Path:
     Returns:
         The gallery's page in the company's language.
     """
+    with manifest.alone("publish"):
+        return _publish(company)
+
+
+def _publish(company: str) -> Path:
     profile = companies.read(company)
     runs = {
         e.name: manifest.of_notebook(company, e.name)
@@ -37,11 +47,14 @@ def publish(company: str) -> Path:
     for entry_runs in runs.values():
         for told in entry_runs:
             page = places.reports() / told["folder"] / "report.html"
-            if told["exit"] == "ok" and not page.is_file():
+            book = page.with_name("notebook.ipynb")
+            wanted = told["exit"] == "ok" and not told.get("replay")
+            if wanted and book.is_file() and not page.is_file():
                 report.publish(told, profile.language)
     home = places.reports() if company == "demo" else places.reports(company)
     home.mkdir(parents=True, exist_ok=True)
     plan = _plan(company, profile, runs)
+    plan["marks"] = record.publish(company, profile.language, home)
     for language in ("en", "zh"):
         name = (
             "index.html" if language == profile.language else f"index.{language}.html"
@@ -62,6 +75,7 @@ def _page(
         (t["last_day"] for t in stamp["tables"].values()), default=""
     )
     tiles = [_tile(e, runs[e.name], language, home) for e in listing.entries().values()]
+    _add_record(tiles, company, plan["marks"], language)
     tiles.sort(key=lambda t: t["lacking"])
     readers = sorted({r for e in listing.entries().values() for r in e.readers})
     where = (
@@ -87,6 +101,10 @@ def _page(
         quality_page=checked.relative_to(home).as_posix() if checked.is_file() else "",
         twin="index.html" if other == profile.language else f"index.{other}.html",
         companies=_others(company), tiles=tiles,
+        pages=[
+            {"href": record.file_name(name, language, profile.language), "title": record.title(name).in_language(language)}
+            for name in record.PAGES
+        ],
         plan={
             "verdict": plan["verdict"].in_language(language),
             "numbers": [{k: v.in_language(language) for k, v in n.items()} for n in plan["numbers"]],
@@ -160,10 +178,10 @@ def _tile(
         "room": entry.room, "room_name": room_name(entry.room).in_language(language),
         "question": entry.question.in_language(language), "readers": " ".join(entry.readers),
         "href": "", "picture": "", "next": "", "trouble": "", "warn": "", "meta": "",
-        "said": entry.promise.in_language(language), "lacking": False,
+        "said": entry.promise.in_language(language), "lacking": False, "name": entry.name,
     }  # fmt: skip
-    good = next((r for r in runs if r["exit"] == "ok"), None)
-    latest = runs[0] if runs else None
+    good = manifest.standing(runs)
+    latest = next((r for r in runs if not r.get("replay")), None)
     if good:
         tile |= _answered(good, language, home)
     if latest and latest["exit"] == "lacking data" and not good:
@@ -219,6 +237,33 @@ def _answered(good: dict[str, Any], language: str, home: Path) -> dict[str, Any]
     }  # fmt: skip
 
 
+def _add_record(
+    tiles: list[dict[str, Any]], company: str, marked: pd.DataFrame, language: str
+) -> None:
+    """Say on each tile how right it has been, and how much of a grid is answered."""
+    trusted = {row["notebook"]: record.trust(row) for _, row in marked.iterrows()}
+    try:
+        parts = last_asked(company)["keys"]
+    except ParameterError:
+        parts = {}
+    for tile in tiles:
+        told = trusted.get(tile["name"])
+        tile["record"] = told.in_language(language) if told and tile["href"] else ""
+        wanted = parts.get(tile["name"], [])
+        if len(wanted) > 1:
+            good = {
+                m["key"]
+                for m in manifest.of_notebook(company, tile["name"])
+                if m["exit"] == "ok"
+            }
+            said = say(
+                "{good} of {all} parts are answered",
+                good=str(len(good & set(wanted))),
+                all=str(len(wanted)),
+            )
+            tile["meta"] += f"; {said.in_language(language)}"
+
+
 def _picture(folder: Path, language: str) -> str:
     kept = folder / f"thumb.{language}.svg"
     if kept.is_file():
@@ -257,7 +302,7 @@ def _plan(
 ) -> dict[str, Any]:
     """Say whether the year's sales are on plan: target, actual, forecast."""
     facts: dict[str, float] = {}
-    for told in (r for rs in runs.values() for r in rs if r["exit"] == "ok"):
+    for told in filter(None, map(manifest.standing, runs.values())):
         for name, value in (told["finding"].get("facts") or {}).items():
             facts.setdefault(name, value)
     unknown = say("not known yet")

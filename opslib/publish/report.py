@@ -21,6 +21,7 @@ import mistune
 
 from opslib import places, words
 from opslib.findings import Finding
+from opslib.runs.keep import changes
 from opslib.show import card, controls, stills, tables, theme
 from opslib.words import Text, catalogue
 
@@ -122,6 +123,11 @@ def _page(
     depth = len(Path(told["folder"]).parts)
     up = "../" * depth
     parts = list(_parts(book, language, still=kind == "mail", downloads=downloads))
+    changed = changes.since_last(told)
+    if changed:
+        head = say("What changed since last time").in_language(language)
+        said = card.escape(changed.in_language(language))
+        parts.append(f"<h2>{card.escape(head)}</h2><p>{said}</p>")
     where = say(
         "{company}, as of {day}", company=told["company"], day=words.day(told["day"])
     )
@@ -178,9 +184,9 @@ def _parts(
                 finding = Finding.from_dict(hung["data"])
             if "application/vnd.plotly.v1+json" in output.get("data", {}):
                 number += 1
-                figure = output["data"]["application/vnd.plotly.v1+json"]
-                yield _figure(
-                    in_language(figure, language), f"figure-{number}", still=still
+                drawn = output["data"]["application/vnd.plotly.v1+json"]
+                yield figure(
+                    in_language(drawn, language), f"figure-{number}", still=still
                 )
             else:
                 yield _output(
@@ -209,16 +215,17 @@ def _output(
     return ""
 
 
-def _figure(figure: dict[str, Any], name: str, *, still: bool) -> str:
-    picture = stills.svg(figure)
-    title = figure["layout"].get("title", {}).get("text", "")
+def figure(told: dict[str, Any], name: str, *, still: bool = False) -> str:
+    """Return a Plotly figure as HTML: a still picture that scripts bring to life."""
+    picture = stills.svg(told)
+    title = told["layout"].get("title", {}).get("text", "")
     label = card.escape(title)
     if still:
         return f'<figure class="figure" role="img" aria-label="{label}">{_captioned(label)}{picture}</figure>'
-    told = json.dumps(figure).replace("</", "<\\/")
+    data = json.dumps(told).replace("</", "<\\/")
     return (
         f'<div class="figure" role="img" aria-label="{label}" data-figure="{name}">{picture}</div>'
-        f'<script type="application/json" id="{name}">{told}</script>'
+        f'<script type="application/json" id="{name}">{data}</script>'
     )
 
 

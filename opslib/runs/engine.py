@@ -25,6 +25,7 @@ from opslib.words import catalogue
 
 say = catalogue(__package__ or "opslib.runs")
 MOST_OUTPUT_BYTES = 5_000_000
+_NO_MEMORY = {"MemoryError", "OutOfMemoryException"}
 
 
 class Manager(AsyncKernelManager):
@@ -154,14 +155,16 @@ def execute(
         )  # fmt: skip
         result = _silent_end(watch["nb"])
     except PapermillExecutionError as error:
-        kind = "out of memory" if error.ename == "MemoryError" else "cell error"
+        kind = "out of memory" if error.ename in _NO_MEMORY else "cell error"
         result = kind, watch["cell"], f"{error.ename}: {error.evalue}"[:2000]
     except CellTimeoutError:
         result = "timeout", watch["cell"], str(say("it took longer than it may"))
     except DeadKernelError:
-        told = _oom_kills() > killed_before
-        kind = "out of memory" if told else "killed"
-        result = kind, watch["cell"], str(say("the kernel died"))
+        result = _death(watch, _oom_kills() > killed_before)
+    except RuntimeError as error:
+        if watch["cell"]:
+            raise
+        result = "killed", "", str(error)
     if watch.get("stopped"):
         result = "stopped", watch["cell"], str(say("it was stopped by hand"))
     book = watch.get("nb")
@@ -169,6 +172,24 @@ def execute(
         _tell_truth(book, result)
         write_ipynb(book, str(output))
     return result
+
+
+def _death(watch: dict[str, Any], by_system: bool) -> tuple[str, str, str]:
+    """Name the cause of a kernel's death: our limit, the system's, or unknown."""
+    what, kind = say("the kernel died"), "killed"
+    if watch.get("over"):
+        what, kind = (
+            say(
+                "it took {taken} MB and may take {most}; ask for less, or run again "
+                "with --memory",
+                taken=str(watch["over"]),
+                most=str(watch["memory_mb"]),
+            ),
+            "out of memory",
+        )
+    elif by_system:
+        what, kind = say("the machine ran out of memory"), "out of memory"
+    return kind, watch["cell"], str(what)
 
 
 def _silent_end(book: Any) -> tuple[str, str, str]:

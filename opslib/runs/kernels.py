@@ -49,10 +49,9 @@ class ForkedProvisioner(LocalProvisioner):
             "env": {**os.environ, **(kwargs.get("env") or {})},
         }
         try:
-            link = await asyncio.to_thread(_ask, told)
+            self.process = await asyncio.to_thread(lambda: _Forked(_ask(told)))
         except OSError:
             return await super().launch_kernel(cmd, **kwargs)
-        self.process = _Forked(link)
         self.pid = self.process.pid
         self.pgid = self.pid
         return self.connection_info
@@ -222,17 +221,17 @@ def _serve(path: Path) -> None:
     door.setblocking(False)
     eyes = selectors.DefaultSelector()
     eyes.register(door, selectors.EVENT_READ)
-    _watch(door, eyes)
+    _watch(door, eyes, lock)
     path.unlink(missing_ok=True)
 
 
-def _watch(door: socket.socket, eyes: selectors.BaseSelector) -> None:
+def _watch(door: socket.socket, eyes: selectors.BaseSelector, lock: Any) -> None:
     alive: dict[int, socket.socket] = {}
     quiet = time.monotonic()
     while alive or time.monotonic() - quiet < IDLE_SECONDS:
         for key, _ in eyes.select(0.05 if alive else 5):
             if key.fileobj is door:
-                _fork_for(door, eyes, alive)
+                _fork_for(door, eyes, alive, lock)
             else:
                 _hang_up(key.fileobj, eyes, alive)
             quiet = time.monotonic()
@@ -240,8 +239,9 @@ def _watch(door: socket.socket, eyes: selectors.BaseSelector) -> None:
 
 
 def _fork_for(
-    door: socket.socket, eyes: selectors.BaseSelector, alive: dict[int, socket.socket]
-) -> None:
+    door: socket.socket, eyes: selectors.BaseSelector, alive: dict[int, socket.socket],
+    lock: Any,
+) -> None:  # fmt: skip
     link, _ = door.accept()
     link.settimeout(5)
     try:
@@ -251,13 +251,13 @@ def _fork_for(
         return
     pid = os.fork()
     if pid == 0:
-        _become_kernel(told, [door, link, *alive.values()])
+        _become_kernel(told, [door, link, *alive.values(), eyes, lock])
     alive[pid] = link
     link.sendall(f"{pid}\n".encode())
     eyes.register(link, selectors.EVENT_READ)
 
 
-def _become_kernel(told: dict[str, Any], inherited: list[socket.socket]) -> None:
+def _become_kernel(told: dict[str, Any], inherited: list[Any]) -> None:
     code = 1
     try:
         os.setsid()

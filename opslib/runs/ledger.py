@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opslib import places
 from opslib.runs import manifest
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def kept(company: str, name: str = "") -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return each prediction of finished runs beside the manifest of its run.
+
+    Args:
+        company: Whose runs.
+        name: What was foretold, or empty for all.
+
+    Returns:
+        Pairs of manifest and prediction; where runs of one day foretold the same,
+        the latest run counts.
+    """
+    found: dict[tuple, tuple[dict[str, Any], dict[str, Any]]] = {}
+    for path in sorted(places.reports(company).glob(f"*/*/*/{manifest.FILE}")):
+        told = manifest.read(path.parent)
+        if not told or told["exit"] != "ok" or not told.get("finding"):
+            continue
+        for p in told["finding"]["predictions"]:
+            key = (p["name"], told["day"], p["due"], *sorted(p["target"].items()))
+            if name in ("", p["name"]) and (
+                key not in found
+                or manifest.order(told) >= manifest.order(found[key][0])
+            ):
+                found[key] = (told, p)
+    return list(found.values())
 
 
 def frame(company: str, name: str, *, before: dt.date) -> pd.DataFrame:
@@ -26,20 +52,14 @@ def frame(company: str, name: str, *, before: dt.date) -> pd.DataFrame:
     """
     import pandas as pd
 
-    rows = {}
-    for path in sorted(places.reports(company).glob(f"*/*/*/{manifest.FILE}")):
-        told = manifest.read(path.parent)
-        if not told or told["exit"] != "ok" or not told.get("finding"):
-            continue
-        if dt.date.fromisoformat(told["day"]) >= before:
-            continue
-        for p in told["finding"]["predictions"]:
-            if p["name"] == name:
-                key = (told["day"], p["due"], tuple(sorted(p["target"].items())))
-                rows[key] = (told["started"], _row(told["day"], p), rows.get(key))
-    kept = [row for _, row, _ in rows.values()]
-    columns = ["run_day", "due", "unit"]
-    found = pd.DataFrame(kept) if kept else pd.DataFrame(columns=columns)
+    rows = [
+        _row(told["day"], p)
+        for told, p in kept(company, name)
+        if dt.date.fromisoformat(told["day"]) < before
+    ]
+    found = (
+        pd.DataFrame(rows) if rows else pd.DataFrame(columns=["run_day", "due", "unit"])
+    )
     return found.assign(
         run_day=pd.to_datetime(found["run_day"]), due=pd.to_datetime(found["due"])
     )

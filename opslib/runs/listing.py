@@ -110,8 +110,14 @@ def chosen(names: list[str] | None) -> list[Entry]:
     return found
 
 
-def lacking(entry: Entry, stamp: dict[str, Any]) -> list[Text]:
-    """Return what a company's data lacks for a notebook, one sentence a table."""
+def lacking(entry: Entry, stamp: dict[str, Any], until: str = "") -> list[Text]:
+    """Return what a company's data lacks for a notebook, one sentence a table.
+
+    Args:
+        entry: The notebook.
+        stamp: The warehouse's stamp.
+        until: Last day of data that the run will see as ISO text, or empty.
+    """
     missing = []
     for table, span in entry.needs.items():
         held = stamp["tables"].get(table, {"rows": 0})
@@ -119,7 +125,7 @@ def lacking(entry: Entry, stamp: dict[str, Any]) -> list[Text]:
             missing.append(say("{table} was never delivered", table=table))
         elif span != "any":
             have = (
-                dt.date.fromisoformat(held["last_day"])
+                dt.date.fromisoformat(min(held["last_day"], until or "9999"))
                 - dt.date.fromisoformat(held["first_day"])
             ).days + 1
             if have < periods.span_days(span):

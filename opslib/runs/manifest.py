@@ -6,15 +6,18 @@ closing manifest in it. A `.running` folder whose process is gone is a lost run.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opslib import places
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 FILE = "manifest.json"
 GOOD = ("ok", "reused")
@@ -26,7 +29,10 @@ def begin(folder: Path, told: dict[str, Any]) -> Path:
     working = folder.with_name(folder.name + RUNNING)
     shutil.rmtree(working, ignore_errors=True)
     working.mkdir(parents=True)
-    write(working, {**told, "exit": "running", "pid": os.getpid()})
+    write(
+        working,
+        {**told, "exit": "running", "pid": os.getpid(), "born": _born(os.getpid())},
+    )
     return working
 
 
@@ -65,7 +71,7 @@ def read(folder: Path) -> dict[str, Any] | None:
         told = json.loads((folder / FILE).read_text("utf-8"))
     except (OSError, json.JSONDecodeError):
         return None
-    if told["exit"] == "running" and not _alive(told.get("pid", 0)):
+    if told["exit"] == "running" and not _alive(told):
         told["exit"] = "lost"
     return {**told, "folder": str(folder.relative_to(places.reports()))}
 
@@ -74,7 +80,31 @@ def of_notebook(company: str, name: str) -> list[dict[str, Any]]:
     """Return the manifests of a notebook, newest first."""
     home = places.reports(company) / name
     found = [m for p in sorted(home.glob("*")) if p.is_dir() and (m := read(p))]
-    return sorted(found, key=lambda m: m.get("started", ""), reverse=True)
+    return sorted(found, key=order, reverse=True)
+
+
+def order(told: dict[str, Any]) -> tuple[int, str]:
+    """Return what later runs have more of: batches are counted, so no clock decides."""
+    return told.get("turn", 0), told.get("started", "")
+
+
+def standing(runs: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the good run that stands as a notebook's answer, or None.
+
+    It is the one that knows the latest day; of those the latest run.
+    """
+    good = [m for m in runs if m["exit"] == "ok" and not m.get("pruned")]
+    return max(good, key=lambda m: (m["day"], order(m)), default=None)
+
+
+@contextlib.contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Hold a lock of this name among all processes; it ends with its holder."""
+    place = places.root() / ".cache" / "locks" / f"{name}.lock"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def finding_of(book: dict[str, Any]) -> dict[str, Any] | None:
@@ -87,9 +117,15 @@ def finding_of(book: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, PermissionError, OverflowError):
-        return False
-    return pid > 0
+def _alive(told: dict[str, Any]) -> bool:
+    """Return whether the very process that began a run still runs."""
+    now = _born(told.get("pid", 0))
+    return bool(now) and now == told.get("born", now)
+
+
+def _born(pid: int) -> str:
+    """Return when a process began, as the system counts; empty once it has ended."""
+    with contextlib.suppress(OSError):
+        words = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return "" if words[0] in "ZX" else words[19]
+    return ""

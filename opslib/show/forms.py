@@ -135,7 +135,7 @@ def heat(
         go.Heatmap(
             z=frame.to_numpy(), x=[str(c) for c in frame.columns], y=[str(i) for i in frame.index],
             colorscale=[[0, "#f4f8fc"], [1, theme.BLUE]], colorbar={"title": str(unit)},
-            texttemplate="%{z:.2g}",
+            texttemplate="%{z:,.3~r}",
         )
     )  # fmt: skip
     fig.update_yaxes(autorange="reversed")

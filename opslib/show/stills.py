@@ -19,7 +19,15 @@ def svg(
     height: float = 3.6,
     small: bool = False,
 ) -> str:
-    """Return SVG of a figure given as Plotly JSON.
+    """Return SVG of a figure given as Plotly JSON; see `png` for its arguments."""
+    text = _drawn(figure, "svg", width=width, height=height, small=small).decode()
+    return text[text.index("<svg") :]
+
+
+def png(
+    figure: dict[str, Any], *, width: float = 8.0, height: float = 3.6, small: bool = False
+) -> bytes:  # fmt: skip
+    """Return a PNG of a figure given as Plotly JSON, for mail.
 
     Args:
         figure: `data` and `layout`, as hung on an output.
@@ -27,7 +35,14 @@ def svg(
         height: Inches.
         small: A thumbnail: no titles, no legend.
     """
+    return _drawn(figure, "png", width=width, height=height, small=small)
+
+
+def _drawn(
+    figure: dict[str, Any], form: str, *, width: float, height: float, small: bool
+) -> bytes:
     from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
@@ -40,17 +55,17 @@ def svg(
     }  # fmt: skip
     with rc_context(settings):
         page = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasSVG(page)
+        (FigureCanvasSVG if form == "svg" else FigureCanvasAgg)(page)
         axes = page.add_subplot()
         layout = figure.get("layout", {})
         state: dict[str, Any] = {"base": 0, "names": 0}
         for at, trace in enumerate(figure.get("data", [])):
             _draw(axes, trace, theme.COLOURS[at % len(theme.COLOURS)], state)
         _dress(axes, layout, small=small, named=state["names"])
-        out = io.StringIO()
-        page.savefig(out, format="svg", metadata={"Date": None})
-    text = out.getvalue()
-    return text[text.index("<svg") :]
+        out = io.BytesIO()
+        told = {"Date": None} if form == "svg" else {"Software": None}
+        page.savefig(out, format=form, metadata=told)
+    return out.getvalue()
 
 
 def values(told: Any) -> list[Any]:

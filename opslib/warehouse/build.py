@@ -20,7 +20,7 @@ import duckdb
 
 from opslib import places
 from opslib.errors import ContractError
-from opslib.warehouse import tables
+from opslib.warehouse import store, tables
 from opslib.words import catalogue
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def rebuild(
             if clean:
                 _write_anew(aside)
             _sync(aside)
-            aside.replace(path)
-            _write(path.with_suffix(".json"), json.dumps(stamp, ensure_ascii=False))
+            _publish(aside, path, stamp)
         except (OSError, duckdb.IOException) as error:
             if "space" not in str(error).lower():
                 raise
@@ -110,6 +109,18 @@ def _opened(aside: Path, stage: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     finally:
         connection.close()
         shutil.rmtree(f"{stage}.spill", ignore_errors=True)
+
+
+def _publish(aside: Path, path: Path, stamp: dict[str, object]) -> None:
+    """Swap a warehouse in with its stamp: one killed between leaves no wrong pair.
+
+    The coming stamp names its file; a reader takes it as soon as that file stands.
+    """
+    told, coming = path.with_suffix(".json"), path.with_suffix(".next.json")
+    stamp = {**stamp, "file": store.file_id(aside)}
+    _write(coming, json.dumps(stamp, ensure_ascii=False))
+    aside.replace(path)
+    coming.replace(told)
 
 
 def _write_anew(path: Path) -> None:

@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 say = catalogue(__package__ or "opslib.warehouse")
-_KEYS = {"language", "currency", "country", "fiscal_year_starts", "name", "sources"}
+_KEYS = {
+    "language",
+    "currency",
+    "country",
+    "fiscal_year_starts",
+    "name",
+    "sources",
+    "alerts",
+}
+_ALERT_KEYS = {
+    "kind", "form", "url", "path", "host", "port", "sender", "to", "user", "password",
+    "language", "department", "link", "budget",
+}  # fmt: skip
 _SOURCE_KEYS = {
     "name", "files", "mapping", "table", "expected_day", "owner", "connection", "query",
     "control_column", "control_total",
@@ -61,6 +73,7 @@ class Profile:
         country: Country code.
         fiscal_year_starts: First month of the fiscal year, 1 to 12.
         sources: Where data comes from.
+        alerts: Where alerts and weekly messages go, one table a channel.
     """
 
     company: str
@@ -69,6 +82,7 @@ class Profile:
     country: str = "CN"
     fiscal_year_starts: int = 1
     sources: tuple[Source, ...] = ()
+    alerts: tuple[dict[str, Any], ...] = ()
 
 
 def read(company: str) -> Profile:
@@ -104,6 +118,9 @@ def read(company: str) -> Profile:
             )
         )
     sources = tuple(Source(**s) for s in told.pop("sources", []))
+    for channel in told.get("alerts", []):
+        _known_words(channel, _ALERT_KEYS, path)
+    told["alerts"] = tuple(told.get("alerts", ()))
     told.pop("name", None)
     return Profile(company=company, sources=sources, **told)
 

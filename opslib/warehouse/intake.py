@@ -237,9 +237,6 @@ def _load_one(
     for route in told.also:
         where = f"({route.when or 'true'})"
         _fill(connection, told, route, number, where, _named(work), quiet=True)
-        connection.execute(
-            "DELETE FROM stage.good WHERE _reason IS NOT NULL OR _time > 1"
-        )
         _make_room(connection, told, route)
         added = _insert(connection, told, route, number)
         loaded[f"+{route.to}"] = added
@@ -344,7 +341,12 @@ def _fill(
     *,
     quiet: bool = False,
 ) -> None:
-    """Cast a route's rows into `stage.good`; what breaks a rule goes to quarantine."""
+    """Cast and judge a route's rows; what breaks a rule goes to quarantine.
+
+    `stage.judged` holds every row with its `_reason`, `stage.good` the good ones. Rows
+    are kept in `stage.kept` only where some must be compared with others (a key,
+    repeats); else they are worked out as they are read, which saves their memory.
+    """
     import duckdb
 
     table = tables.table(route.to)
@@ -371,14 +373,23 @@ def _fill(
     key = ", ".join(f'"{k}"' for k in table.key)
     first = f"row_number() OVER (PARTITION BY {key} ORDER BY _row)" if key else "1"
     chosen = ", ".join(f'"{c.name}"' for c in table.stored)
+    judged = (
+        f"SELECT _row, {chosen}, CAST(_reason AS SMALLINT) AS _reason, "
+        f"CASE WHEN _reason IS NULL THEN {first} ELSE 1 END AS _time "
+        f"FROM (SELECT *, {reason} AS _reason FROM ("
+        f"SELECT {parts} FROM stage.routes AS raw WHERE {where}))"
+    )
     try:
+        if table.key or told.options.get("repeats") == "aside":
+            connection.execute(f"CREATE OR REPLACE TABLE stage.kept AS {judged}")
+            judged = "SELECT * FROM stage.kept"
         connection.execute(
-            f"CREATE OR REPLACE TABLE stage.good AS SELECT _row, {chosen}, "
-            f"CAST(_reason AS SMALLINT) AS _reason, "
-            f"CASE WHEN _reason IS NULL THEN {first} ELSE 1 END AS _time "
-            f"FROM (SELECT *, {reason} AS _reason FROM ("
-            f"SELECT {parts} FROM stage.routes AS raw WHERE {where}))"
+            f"CREATE OR REPLACE VIEW stage.judged AS {judged};"
+            "CREATE OR REPLACE VIEW stage.good AS "
+            "SELECT * FROM stage.judged WHERE _reason IS NULL AND _time = 1"
         )
+        if not quiet:
+            _quarantine(connection, told, route, number, tests)
     except duckdb.Error as error:
         raise ContractError(
             say(
@@ -388,8 +399,6 @@ def _fill(
                 what=str(error).splitlines()[0][:200],
             )
         ) from None
-    if not quiet:
-        _quarantine(connection, told, route, number, tests)
 
 
 def _cast_test(column: tables.Column) -> tuple[str, Text]:
@@ -424,14 +433,13 @@ def _quarantine(
         f"""INSERT INTO _set_aside
         SELECT {number}, ?, 'quarantine', ?, g._row, r.en, r.zh, {day},
             to_json(raw)::VARCHAR, NULL
-        FROM stage.good AS g
+        FROM stage.judged AS g
         JOIN _reasons AS r ON r.place = coalesce(g._reason, {len(tests)})
         JOIN stage.raw AS raw ON raw._row = g._row
         WHERE g._reason IS NOT NULL OR g._time > 1""",
         [told.source, route.to],
     )
     connection.unregister("_reasons")
-    connection.execute("DELETE FROM stage.good WHERE _reason IS NOT NULL OR _time > 1")
     if told.options.get("repeats") == "aside" and not table.key:
         _aside_repeats(connection, told, route, number, day)
 
@@ -454,7 +462,7 @@ def _aside_repeats(
         [told.source, route.to, what.en, what.zh],
     )
     connection.execute(
-        "DELETE FROM stage.good WHERE _row IN (SELECT _row FROM _repeats)"
+        "DELETE FROM stage.kept WHERE _row IN (SELECT _row FROM _repeats)"
     )
 
 
@@ -475,7 +483,7 @@ def _make_room(
         f'g."{c.name}" IS DISTINCT FROM t."{c.name}"' for c in table.stored
     )
     connection.execute(
-        "DELETE FROM stage.good AS g WHERE EXISTS "
+        "DELETE FROM stage.kept AS g WHERE EXISTS "
         f"(SELECT 1 FROM {table.name} AS t WHERE {same} AND NOT ({differ}))"
     )
     unchanged = before - _one(connection, "SELECT count(*) FROM stage.good")
@@ -540,10 +548,10 @@ def _insert(
         known = "NULL"
     if _one(connection, f"SELECT count(*) FROM _history_{table.name}") == 0:
         known = "NULL"
-    connection.execute(
-        f"INSERT INTO {table.name} SELECT {chosen}, {number}, {known} FROM stage.good AS g"
+    return _one(
+        connection,
+        f"INSERT INTO {table.name} SELECT {chosen}, {number}, {known} FROM stage.good AS g",
     )
-    return _one(connection, "SELECT count(*) FROM stage.good")
 
 
 def _set_aside(

@@ -115,13 +115,16 @@ def identity(table: str, source: str = "") -> Mapping:
 
 
 def only_delivered(mapping: Mapping, delivered: list[str]) -> Mapping:
-    """Return a mapping by own names without the columns that were not delivered."""
+    """Return a mapping by own names or headings, without what was not delivered."""
     if not mapping.options.get("own_names"):
         return mapping
-    needed = [
-        c.name for c in tables.table(mapping.rows[0].to).columns.values() if c.required
-    ]
-    kept = {c: c for c in mapping.rows[0].columns if c in delivered or c in needed}
+    columns = tables.table(mapping.rows[0].to).columns.values()
+    called = {
+        c.name: [n for n in (c.name, c.label.en, c.label.zh) if n in delivered]
+        for c in columns
+    }
+    needed = {c.name for c in columns if c.required}
+    kept = {c: (n or [c])[0] for c, n in called.items() if n or c in needed}
     return replace(mapping, rows=(replace(mapping.rows[0], columns=kept),))
 
 

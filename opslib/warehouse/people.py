@@ -81,6 +81,17 @@ def read(company: str) -> dict[str, dict[str, str]]:
     return {n: json.loads(lock.decrypt(s.encode())) for n, s in sealed.items()}
 
 
+def for_reader(company: str) -> dict[str, dict[str, str]]:
+    """Return the personal columns where this process serves a reader with that scope.
+
+    Who starts a server or JupyterLab for such readers sets `OPSLIB_SCOPE=personal`; a
+    scheduled run, whose outputs are kept, never has it.
+    """
+    kept = "OPSLIB_TABLES" in os.environ
+    scoped = "personal" in os.environ.get("OPSLIB_SCOPE", "").split(",")
+    return read(company) if scoped and not kept else {}
+
+
 def forget(company: str, customer: str) -> Forgotten:
     """Remove a person everywhere: warehouse, people, raw files, reports, backups.
 

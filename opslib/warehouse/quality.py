@@ -80,8 +80,7 @@ def troubles(name: str, measured: pd.DataFrame) -> list[Text]:
                     share=percent(1 + row.drift),
                 )
             )
-    late = _late(name)
-    return found + late
+    return found + late(name)
 
 
 def asides(name: str, language: str = "en") -> pd.DataFrame:
@@ -180,7 +179,7 @@ def _keep(name: str, frame: pd.DataFrame) -> None:
         connection.unregister("_now")
 
 
-def _late(name: str) -> list[Text]:
+def late(name: str) -> list[Text]:
     """Return the sources whose expected day of this month has passed without data."""
     today = dt.date.today()
     loads = deliveries(name)

@@ -22,6 +22,8 @@ from opslib.warehouse import tables
 from opslib.words import catalogue
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
 say = catalogue(__package__ or "opslib.warehouse")
@@ -132,6 +134,8 @@ def open_store(company: str) -> Iterator[Store]:
     connection = duckdb.connect(config={"threads": 1, "memory_limit": "4GB"})
     try:
         file = str(path).replace("'", "''")
+        # A slow query would else put a widget of its own on the page.
+        connection.execute("SET enable_progress_bar = false")
         connection.execute(f"ATTACH '{file}' AS house (READ_ONLY)")
         yield Store(company, connection)
     finally:
@@ -145,10 +149,22 @@ def read_stamp(company: str) -> dict[str, Any]:
         `snapshot` (an id of this state) and for each table `rows`, `last_day`,
         `first_day` and `content` (an id of what was loaded).
     """
-    path = places.warehouse(company).with_suffix(".json")
+    house = places.warehouse(company)
+    coming = house.with_suffix(".next.json")
+    with contextlib.suppress(OSError, ValueError):
+        told = json.loads(coming.read_text("utf-8"))
+        if told["file"] == file_id(house):
+            return told
+    path = house.with_suffix(".json")
     if not path.is_file():
         return {"snapshot": "", "tables": {}}
     return json.loads(path.read_text("utf-8"))
+
+
+def file_id(path: Path) -> list[int]:
+    """Return what tells a file from the one that stood there before it."""
+    told = path.stat()
+    return [told.st_ino, told.st_size, told.st_mtime_ns]
 
 
 def _stored(name: str) -> dict[str, Any]:

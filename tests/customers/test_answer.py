@@ -156,6 +156,6 @@ def test_no_output_of_any_page_holds_a_planted_name(days, groups, valued, planne
     for finding in findings:
         assert PERSON not in str(finding.to_dict())
     scoped = customers.record(
-        "c0", {"days": days}, until=DAY, personal={"name": PERSON}
+        "c0", {"days": days}, until=DAY, personal={"c0": {"name": PERSON}}
     )
     assert PERSON in answer.record_table(scoped, "GBP").frame.to_csv()

@@ -174,7 +174,7 @@ def test_the_record_shows_personal_columns_only_to_readers_with_that_scope(shop,
     assert PHONE not in repr(plain)
     assert plain.basics["region"] == "North"
     scoped = customers.record(
-        "c0", tables, until="2025-12-28", personal={"name": NAME, "note": "x"}
+        "c0", tables, until="2025-12-28", personal={"c0": {"name": NAME, "note": "x"}}
     )
     assert scoped.personal == {"name": NAME}
 

@@ -7,6 +7,7 @@ import pytest
 from opslib.market.survey import (
     coding,
     design,
+    files,
     intake,
     replicates,
     scores,
@@ -260,3 +261,41 @@ def test_too_few_hand_codes_give_no_shares():
 def test_bad_input_is_refused_with_a_way_out(work, said):
     with pytest.raises(ValueError, match=said):
         work()
+
+
+def test_the_answer_none_survives_a_file_and_sets_of_columns_become_one_question(
+    tmp_path,
+):
+    path = tmp_path / "answers.csv"
+    path.write_text(
+        "id,recommend,brand,tea,snacks,area,why\n1,9,None,1,0,N,too dear\n2,3,NA,1,1,S,\n3,10,,0,0,S,n/a\n",
+        "utf-8",
+    )
+    text, book = files.read(path, sets={"buys": ["tea", "snacks"]})
+    assert text["brand"].tolist() == ["None", "NA", None]
+    assert (
+        dict(zip(book["question"], book["kind"], strict=True))["recommend"] == "score"
+    )
+    told = files.tables(text, book, survey="w", person="id", about=("area",))
+    survey = intake.collect(
+        *(told[f"survey_{n}"] for n in ("questions", "people", "answers"))
+    )
+    assert survey.picks["buys"].to_numpy().tolist() == [
+        [True, False],
+        [True, True],
+        [False, False],
+    ]
+    assert survey.people["area"].tolist() == ["N", "S", "S"]
+    rows = intake.measures(survey)
+    assert "None" in rows.rows.loc[rows.rows["question"] == "brand", "label"].tolist()
+    text.to_excel(tmp_path / "answers.xlsx", index=False)
+    again, _ = files.read(tmp_path / "answers.xlsx", sets={"buys": ["tea", "snacks"]})
+    assert again["brand"].tolist() == ["None", "NA", None]
+
+
+def test_an_unknown_kind_of_file_or_column_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="kind of file"):
+        files.read(tmp_path / "answers.txt")
+    (tmp_path / "a.csv").write_text("x\n1\n", "utf-8")
+    with pytest.raises(ValueError, match="no column"):
+        files.read(tmp_path / "a.csv", sets={"s": ["y"]})

@@ -11,6 +11,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from opslib import demo
 from opslib.budget import cash, forecast, outlook, track, warning
@@ -179,9 +180,27 @@ def _spend(home):
 
 OWN = {3: "LE1", 6: "LE3", 9: "LE2"}  # the labels of the last two look swapped
 PUBLISHED = {
-    3: {"run rate": 0.185, "own estimate": 0.177, "error": 0.1689, "brier": 0.176},
-    6: {"run rate": 0.114, "own estimate": 0.125, "error": 0.1144, "brier": 0.129},
-    9: {"run rate": 0.067, "own estimate": 0.068, "error": 0.0674, "brier": 0.104},
+    3: {
+        "run rate": 0.185,
+        "index": 0.169,
+        "own estimate": 0.177,
+        "error": 0.1689,
+        "brier": 0.176,
+    },
+    6: {
+        "run rate": 0.114,
+        "index": 0.130,
+        "own estimate": 0.125,
+        "error": 0.1144,
+        "brier": 0.129,
+    },
+    9: {
+        "run rate": 0.067,
+        "index": 0.078,
+        "own estimate": 0.068,
+        "error": 0.0674,
+        "brier": 0.104,
+    },
 }
 
 
@@ -196,6 +215,7 @@ def test_year_end_of_187_departments_is_nearer_than_published(
     With the company's own estimate among the guesses everything is reached.
     Without it the totals are too, but the chances at three months score .178, .002
     short of .176.
+    The published index does not say how it was shrunk; ours comes within .005 of it.
     """
     spend = _spend(shared("budget/pbi_it_spend"))
     actual, plan, want = spend["Actual"], spend["Plan"], PUBLISHED[closed]
@@ -204,8 +224,9 @@ def test_year_end_of_187_departments_is_nearer_than_published(
     tried = forecast.guesses(actual[:, :closed], plan, own)
     table = forecast.race(tried.assign(ours=told["forecast"]), told["fact"])
     error = table.set_index("method")["error"]
-    for name in ("run rate", "own estimate"):
-        assert error[name] == pytest.approx(want[name], abs=0.0006)
+    for name in ("run rate", "index", "own estimate"):
+        slack = 0.005 if name == "index" else 0.0006
+        assert error[name] == pytest.approx(want[name], abs=slack)
     assert error["ours"] <= want["error"]
     bias = table.set_index("method")["bias"]["ours"]
     assert abs(bias) < 0.025
@@ -282,20 +303,31 @@ def test_cash_below_zero_at_any_month_end_is_exact_and_simulated(anchors):
     assert (paths[:, -1] < 0).mean() == pytest.approx(0.1363, abs=0.003)
 
 
-@pytest.mark.slow
-def test_chance_of_overrun_is_calibrated_over_fifty_companies():
-    """Year 2025 with six months closed; limits and blends were set on other seeds.
+EXPENSES = [
+    "Freight, Purchasing",
+    "IT, Administration",
+    "Repairs, Service",
+    "Travel, Sales",
+]
 
-    Total spending and every line that varies, against ten bins and their binomial
-    bands.
-    """
-    whole, parts = [], []
-    for seed in range(50):
+
+def _planted(seeds):
+    """Give the books of planted companies: year 2025 in July and December, 2026 in June."""
+    for seed in range(seeds):
         tables = demo.make(size=0.01, seed=seed).tables
-        actuals = tables["actuals"]
-        books = outlook.open_books(
-            tables["budget_lines"], actuals, day=dt.date(2025, 7, 20)
+        days = (dt.date(2025, 7, 20), dt.date(2025, 12, 20), dt.date(2026, 6, 28))
+        yield (
+            tables["actuals"],
+            *(
+                outlook.open_books(tables["budget_lines"], tables["actuals"], day=d)
+                for d in days
+            ),
         )
+
+
+def _calibration(told):
+    whole, parts = [], []
+    for actuals, books, *_ in told:
         got = outlook.outlook(books, points=64)
         year = actuals[actuals["month"].dt.year == 2025]
         fact = year.groupby(outlook.KEY)["amount"].sum()
@@ -307,11 +339,61 @@ def test_chance_of_overrun_is_calibrated_over_fifty_companies():
             ((got.draws.total > got.plan_spending).mean(), spent > got.plan_spending)
         )
     lines_told = pd.concat(parts)
-    for chance, over in (
-        np.array(whole, float).T,
-        (lines_told["chance_over"].to_numpy(), lines_told["over"].to_numpy()),
-    ):
+    return np.array(whole, float).T, (
+        lines_told["chance_over"].to_numpy(),
+        lines_told["over"].to_numpy(),
+    )
+
+
+def _alarms(books, watch, names):
+    """Count alarms month by month, the sum starting again after each, and first months."""
+    scores = outlook.outlook(books, points=16).scores[names].to_numpy()
+    count, first = 0, []
+    for column in scores.T:
+        total, seen = 0.0, None
+        for month, value in enumerate(column, 1):
+            total = max(0.0, total + value - watch.drift)
+            if total > watch.limit:
+                count, total, seen = count + 1, 0.0, seen or month
+        first.append(seen)
+    return count, first, scores.size
+
+
+@pytest.mark.slow
+def test_chance_of_overrun_is_calibrated_over_fifty_companies():
+    """Year 2025 with six months closed; limits and blends were set on other seeds.
+
+    Total spending and every line that varies, against ten bins and their binomial
+    bands (95 %, all bins together).
+    The same fifty companies judge early warning: in 2025 nothing shifted, so every
+    alarm is false; from January 2026 Freight costs a planted 12 % more.
+    """
+    told = list(_planted(50))
+    for chance, over in _calibration(told):
         bins = track.reliability(chance, over)
         assert bins["inside"].all(), bins
         score, climate = track.brier(chance, over)
         assert score < climate
+    watch = warning.solve_watch(lines=12, false_alarms=0.5)
+    false, _, months = (
+        sum(x) if not isinstance(x[0], list) else 0
+        for x in zip(*(_alarms(b, watch, EXPENSES) for _, _, b, _ in told), strict=True)
+    )
+    wanted = months * watch.false_alarms / 3 / watch.lines
+    assert stats.poisson.cdf(false, wanted) > 0.025
+    assert stats.poisson.sf(false, wanted) > 0.025
+    every = sum(
+        _alarms(b, watch, list(outlook.outlook(b, points=16).scores))[0]
+        for _, _, b, _ in told
+    )
+    assert every / (50 * 11 / 3) <= watch.false_alarms * 1.2, (
+        "all twelve lines, a quarter"
+    )
+    first = [_alarms(b, watch, ["Freight, Purchasing"])[1][0] for _, _, _, b in told]
+    seen = np.mean([f is not None for f in first])
+    assert 0.3 <= seen <= 0.8, "five months are watched, the printed mean delay is 5.5"
+
+
+def test_chance_of_overrun_is_calibrated_on_a_few_companies():
+    for chance, over in _calibration(_planted(6)):
+        assert track.reliability(chance, over)["inside"].all()

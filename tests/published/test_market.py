@@ -14,6 +14,7 @@ from opslib.market import (
     conjoint,
     design,
     drivers,
+    files,
     intake,
     mixed,
     prices,
@@ -250,6 +251,21 @@ def test_voters_issues_by_best_and_worst_picks(shared):
     assert found.loc["healthcare", "share"] == pytest.approx(0.17160598, abs=5e-9)
 
 
+def test_the_ranges_of_the_issues_are_about_the_published_errors(shared):
+    """Design-based errors of a simple sample lie near the published ones (.04)."""
+    answers = pd.read_csv(shared("market/maxdiff_bwstools") / "vdata.csv")
+    person = next(c for c in answers.columns if answers[c].nunique() == 350)
+    people = answers[person].unique().tolist()
+    sets = replicates.bootstrap(design.draw(pd.DataFrame({"p": people})), draws=60)
+    found = conjoint.best_worst_ranges(
+        answers, people, sets, person=person, item="issue"
+    )
+    row = found.set_index("item").loc["healthcare"]
+    assert round(row["score"], 6) == 0.926815
+    error = (row["high"] - row["low"]) / 3.92
+    assert 0.03 < error < 0.09
+
+
 def test_what_drives_the_opinion_of_a_bank(shared):
     bank = pd.read_csv(shared("market/displayr") / "bank.csv").dropna()
     parts = bank[["Fees", "Interest", "Phone", "Branch", "Online", "ATM"]]
@@ -282,3 +298,31 @@ def test_who_recommends_the_phone_companies(shared):
         assert len(answers) == people
         got = [round(x, digits) for x in (found.value, found.low, found.high)]
         assert got == [value, low, high]
+
+
+def test_an_spss_file_keeps_labels_sets_and_the_published_score(shared):
+    """The file's own multi-response sets and labels; its score as published: 34.19."""
+    path = shared("market/displayr") / "Mobiles_feedback_4_weeks.sav"
+    text, book = files.read(path)
+    kinds = book.set_index("question")["kind"]
+    assert kinds["Q8"] == "score"
+    assert (kinds == "multi").sum() == 3
+    assert {"AT&T", "Verizon", "T-Mobile"} <= set(text["Q7"])
+    told = files.tables(text, book, survey="w", about=("Q7",))
+    survey = intake.collect(
+        *(told[f"survey_{n}"] for n in ("questions", "people", "answers"))
+    )
+    sets = replicates.bootstrap(design.draw(survey.people), draws=50)
+    found = tables.crosstab(intake.measures(survey), survey.people[["Q7"]], sets)
+    row = found.rows[
+        (found.rows["question"] == "Q8") & (found.rows["label"] == "@score")
+    ].index[0]
+    by_company = dict(
+        zip(found.columns["label"], found.share[row].round(1), strict=True)
+    )
+    assert round(found.share[row, 0], 2) == 34.19
+    assert [by_company[c] for c in ("AT&T", "Verizon", "T-Mobile")] == [
+        24.2,
+        35.5,
+        41.1,
+    ]

@@ -234,3 +234,39 @@ def test_structural_series_is_near_causal_impact_in_r(shared, name):
         effect, rel=0.10
     )
     assert length * (found.high - found.low) == pytest.approx(high - low, rel=0.25)
+
+
+def test_hillstrom_arms_equal_every_published_digit(shared):
+    """64,000 customers drawn into three arms: visits in points, spending in dollars."""
+    people = pd.read_csv(shared("promotions/hillstrom") / "hillstrom_data.csv").rename(
+        columns={"segment": "arm"}
+    )
+    told = campaigns.arm_effects(
+        people, control="No E-Mail", outcomes=["visit", "spend"]
+    ).set_index(["outcome", "arm"])
+    found = {
+        k: (round(100 * r["effect"], 2), round(100 * r["error"], 2))
+        for k, r in told.loc["visit"].iterrows()
+    }
+    assert found == {"Mens E-Mail": (7.66, 0.34), "Womens E-Mail": (4.52, 0.32)}
+    found = {
+        k: (round(r["effect"], 3), round(r["error"], 3))
+        for k, r in told.loc["spend"].iterrows()
+    }
+    assert found == {"Mens E-Mail": (0.770, 0.145), "Womens E-Mail": (0.424, 0.130)}
+
+
+def test_on_hillstrom_the_one_line_rule_is_not_beaten_by_the_model(shared):
+    """Past purchases of women's goods order the women's mail as well as boosted trees do."""
+    people = pd.read_csv(shared("promotions/hillstrom") / "hillstrom_data.csv").rename(
+        columns={"segment": "arm"}
+    )
+    features = ["recency", "history", "mens", "womens", "newbie"]
+    told = campaigns.responders(
+        people,
+        arm="Womens E-Mail",
+        control="No E-Mail",
+        outcome="visit",
+        features=features,
+    )
+    assert (told.best, told.rule, told.highest) == ("rule", "womens", True)

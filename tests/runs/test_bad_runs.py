@@ -12,7 +12,8 @@ import nbformat
 import pytest
 
 from opslib import places, runs
-from opslib.runs import keys, ledger, listing, manifest, status
+from opslib.runs import keys, ledger, listing, manifest
+from opslib.runs.keep import status
 from opslib.warehouse import read_stamp
 
 pytestmark = pytest.mark.slow

@@ -66,8 +66,7 @@ def care_calendar(
     start = pd.Timestamp(periods.day(today))
     ahead = pd.date_range(start, periods=days_ahead)
     checks.columns(people, ["customer"], "customers")
-    may = people.get("contact_allowed", pd.Series(True, index=people.index))
-    known = people[may.fillna(False).astype(bool)]
+    known = people[may_contact(people)]
     parts = [_follow_ups(cases, start, days_ahead), _birthdays(known, ahead)]
     members = known
     if "level" in known:
@@ -92,6 +91,31 @@ def care_calendar(
     told = told.assign(rank=rank).sort_values(["day", "rank", "customer"])
     told = told.drop_duplicates(["day", "customer"]).drop(columns="rank")
     return told.reset_index(drop=True)
+
+
+def may_contact(people: pd.DataFrame) -> pd.Series:
+    """Return whether each customer may be contacted.
+
+    Who has not said so may not be; where a company delivers no permission of any
+    customer, all may, and the page says that permissions are to be checked first.
+
+    Example:
+        >>> may_contact(pd.DataFrame({"contact_allowed": [True, None]})).tolist()
+        [True, False]
+        >>> may_contact(pd.DataFrame({"contact_allowed": [None, None]})).tolist()
+        [True, True]
+    """
+    said = people.get("contact_allowed")
+    if said is None or said.isna().all():
+        return pd.Series(True, index=people.index)
+    return said.astype("boolean").fillna(False).astype(bool)
+
+
+def owners_of(people: pd.DataFrame) -> pd.DataFrame:
+    """Return who may be contacted and whose each is: customer, owner (the region)."""
+    known = people[may_contact(people)] if len(people) else people
+    owner = known.get("region", pd.Series("", index=known.index, dtype=object))
+    return pd.DataFrame({"customer": known["customer"], "owner": owner.fillna("")})
 
 
 def response_by_group(
@@ -150,22 +174,35 @@ def contact_gains(
         customer, owner (region, or empty), chance, active, value (expected purchases
         in money), at_stake (purchases at risk that a contact could still save: value
         of one who stays, times the chance to be with us and yet to buy nothing),
-        days_since.
+        days_since, asked (whether the company delivered who may be contacted).
     """
     names = ["customer", "active", "value", "total", "days_since"]
     both = values[names].merge(leaving[["customer", "chance"]], on="customer")
-    both["owner"] = ""
+    both["owner"], both["asked"] = "", False
     if people is not None and len(people):
         told = people.drop_duplicates("customer").set_index("customer")
-        if "contact_allowed" in told:
-            may = both["customer"].map(told["contact_allowed"])
-            both = both[may.fillna(False).astype(bool)]
+        may = both["customer"].map(may_contact(told))
+        asked = "contact_allowed" in told and told["contact_allowed"].notna().any()
+        both = both.assign(asked=asked)[may.fillna(not asked).astype(bool)]
         if "region" in told:
             both = both.assign(owner=both["customer"].map(told["region"]).fillna(""))
     stays = both["value"] / both["active"].clip(lower=0.05)
     both = both.assign(at_stake=stays * both["active"] * both["chance"])
     names = ["customer", "owner", "chance", "active", "value", "at_stake", "days_since"]
+    names = [*names, "asked"]
     return both[names].sort_values("at_stake", ascending=False, ignore_index=True)
+
+
+def gains_of(stakes: pd.DataFrame, terms: Terms) -> pd.DataFrame:
+    """Return the stakes with gain: money a contact is expected to save, less its cost.
+
+    Example:
+        >>> gains_of(pd.DataFrame({"at_stake": [100.0]}),
+        ...     Terms(cost=1.0, saved=0.1, margin=0.5))["gain"].tolist()
+        [4.0]
+    """
+    gain = stakes["at_stake"] * terms.saved * terms.margin - terms.cost
+    return stakes.assign(gain=gain)
 
 
 def plan_contacts(
@@ -195,8 +232,8 @@ def plan_contacts(
         when = pd.to_datetime(contacted["day"])
         lately = when.between(day - pd.Timedelta(days=terms.rest_days), day)
         free = stakes[~stakes["customer"].isin(contacted.loc[lately, "customer"])]
-    gain = free["at_stake"] * terms.saved * terms.margin - terms.cost
-    good = free.assign(gain=gain)[gain > 0].sort_values(
+    free = gains_of(free, terms)
+    good = free[free["gain"] > 0].sort_values(
         ["gain", "customer"], ascending=[False, True]
     )
     held = _lot(good["customer"], f"{day:%Y-%m}") < terms.held

@@ -28,7 +28,8 @@ class Record:
         tastes: category, amount, share; largest first.
         cases: opened, kind, reason, resolved, satisfaction; newest first.
         worth: Name of a number to its value: value, value_low, value_high, active,
-            leaving, total, gain.
+            total, chance (of buying nothing), at_stake, gain of a contact; those
+            known.
         personal: Name, phone, mail, address; empty for readers without that scope.
     """
 
@@ -47,17 +48,18 @@ def record(
     tables: dict[str, pd.DataFrame],
     *,
     until: str | pd.Timestamp,
-    personal: dict[str, str] | None = None,
+    personal: dict[str, dict[str, str]] | None = None,
 ) -> Record:
     """Return the record of one customer.
 
     Args:
         customer: The company's own number; empty for the first in `values`.
         tables: `days` (customer, day, amount) and, where known, `people`, `tastes`,
-            `cases`, `values` (customer, value, ...), `leaving` (customer, chance) and
-            `plan` (customer, gain).
+            `cases`, `values` (customer, value, ...) and `leaving` (what
+            `contact_gains` or `gains_of` returned: who may be contacted).
         until: Last day seen.
-        personal: Name, phone, mail and address, for readers with that scope only.
+        personal: Customer number to name, phone, mail and address, for readers with
+            that scope only.
 
     Raises:
         ValueError: No purchase of that number is known.
@@ -95,7 +97,9 @@ def record(
         tastes=tastes.reindex(columns=["category", "amount", "share"]),
         cases=cases.reindex(columns=list(shown)),
         worth=_worth(tables, customer),
-        personal={k: v for k, v in (personal or {}).items() if k in PERSONAL},
+        personal={
+            k: v for k, v in (personal or {}).get(customer, {}).items() if k in PERSONAL
+        },
     )
 
 
@@ -109,8 +113,7 @@ def _worth(tables: dict[str, pd.DataFrame], customer: str) -> dict[str, float]:
     told: dict[str, float] = {}
     wanted = {
         "values": ("value", "value_low", "value_high", "active", "total"),
-        "leaving": ("chance",),
-        "plan": ("gain",),
+        "leaving": ("chance", "at_stake", "gain"),
     }
     for table, names in wanted.items():
         row = _of(tables.get(table), customer)

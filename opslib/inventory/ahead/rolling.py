@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from opslib.inventory.ahead import forecast
 from opslib.inventory.ahead.cluster import by_rows
+from opslib.inventory.ahead.totals import with_totals
 from opslib.inventory.demand import Panel
 
 LEVELS = np.arange(1, 10) / 10
@@ -40,6 +41,8 @@ class Backtest:
         totals: method, kind, origin, gap and actual summed over rows.
         origins: Weeks at which forecasts were made.
         ahead: Weeks summed.
+        agreed: Whether items moved towards forecasts of their sums came nearer to the
+            sums on the choice origins; then `foretell` moves them.
     """
 
     scores: pd.DataFrame
@@ -47,6 +50,7 @@ class Backtest:
     totals: pd.DataFrame
     origins: tuple[pd.Timestamp, ...]
     ahead: int
+    agreed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +152,7 @@ def backtest(
         ].sum(),
         origins=tuple(points),
         ahead=ahead,
+        agreed=_sums_help(panel, ahead, origins),
     )
 
 
@@ -210,6 +215,8 @@ def foretell(
             else by_rows(work, own, season, weeks, cluster=cluster)
         )
     level = forecast.dispersion_of(panel.units, season)
+    if test.agreed:
+        mean = with_totals(panel, mean, level[:, None] * mean + (DRIFT * mean) ** 2)
     paths = forecast.spread(mean, dispersion=level, drift=DRIFT, draws=draws, seed=seed)
     coming = pd.date_range(
         panel.weeks[-1] + pd.Timedelta(days=7), periods=weeks, freq="7D"
@@ -256,6 +263,26 @@ def _score_origin(
             )
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def _sums_help(panel: Panel, ahead: int, origins: int) -> bool:
+    """Return whether moved items foretold each place's sum better on choice origins."""
+    places = pd.factorize(panel.keys["place"])[0]
+    sums = (places[None, :] == np.unique(places)[:, None]).astype(float)
+    missed = np.zeros(2)
+    for back in range(origins, 1, -1):
+        cut = len(panel.weeks) - back * ahead
+        past = replace(panel, units=panel.units[:, :cut], weeks=panel.weeks[:cut])
+        season = forecast.season_index(past.units, past.weeks, ahead)
+        mean = forecast.levels(past.units, season, ahead)
+        spread = forecast.dispersion_of(past.units, season)
+        moved = with_totals(past, mean, spread[:, None] * mean + (DRIFT * mean) ** 2)
+        coming = panel.units[:, cut : cut + ahead]
+        known = ~np.isnan(coming)
+        fact = sums @ np.nan_to_num(coming).sum(axis=1)
+        told = [sums @ (m * known).sum(axis=1) for m in (mean, moved)]
+        missed += [np.abs(t - fact).sum() for t in told]
+    return bool(missed[1] < missed[0])
 
 
 def _covered(actual: np.ndarray, sums: np.ndarray) -> np.ndarray:

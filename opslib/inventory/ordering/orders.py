@@ -118,7 +118,8 @@ def terms(
     for name in ("name", "supplier", "price", "cost", "pack", "minimum_order"):
         frame[name] = frame["item"].map(known[name]) if name in known else np.nan
     assumed = []
-    frame["price"] = frame["price"].fillna(frame["paid"])
+    frame["price"] = frame["price"].where(frame["price"] > 0).fillna(frame["paid"])
+    frame["price"] = frame["price"].fillna(0.0)
     if frame["cost"].isna().any():
         assumed.append("cost")
         frame["cost"] = frame["cost"].fillna(frame["price"] * cost_share)

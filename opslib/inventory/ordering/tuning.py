@@ -139,7 +139,7 @@ def tune(
 
 def worth(
     panel: Panel, told: Terms, *, level: np.ndarray, holding_rate: float,
-    windows: int = 3, sample: int = 200, seed: int = 1,
+    windows: int = 3, sample: int = 150, seed: int = 1,
 ) -> Worth:  # fmt: skip
     """Return what a day of lead time and a point of accuracy are worth in a year.
 
@@ -191,7 +191,7 @@ def _trial(
     return _Trial(
         panel=panel,
         rows=rows,
-        hold=(part["cost"] * holding_rate / 52).to_numpy(),
+        hold=(part["cost"] * holding_rate / 52).clip(lower=1e-6).to_numpy(),
         short=(part["price"] - part["cost"]).clip(lower=0.01).to_numpy(),
         pack=part["pack"].to_numpy(float),
         lead=int(part["lead_weeks"].median()),
@@ -212,12 +212,13 @@ def _window(
     season = forecast.season_index(
         panel.units[:, :cut], panel.weeks[:cut], weeks + lead + 1
     )
+    spread = forecast.dispersion_of(panel.units[rows, :cut], season)
     paths, usual = [], []
     for now in range(cut, cut + weeks):
         known, ahead = panel.units[rows, :now], season[: now + lead + 1]
         mean = forecast.levels(known, ahead, lead + 1)
         told = forecast.spread(
-            mean, dispersion=forecast.dispersion_of(known, ahead), drift=DRIFT,
+            mean, dispersion=spread, drift=DRIFT,
             draws=120, seed=trial.seed + now,
         )  # fmt: skip
         if nearer:

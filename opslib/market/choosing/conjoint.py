@@ -79,10 +79,7 @@ def rated(cards: pd.DataFrame, ratings: npt.ArrayLike, weights: npt.ArrayLike | 
     wide = np.array(ranges).T
     share = wide / np.maximum(wide.sum(axis=1, keepdims=True), 1e-12)
     return Ratings(
-        own=whole,
-        levels=tuple(f"{a}: {v}" for a, vs in known.items() for v in vs),
-        worths=w @ whole / w.sum(),
-        importances=dict(zip(known, (w @ share / w.sum()).tolist(), strict=True)),
+        own=whole, levels=tuple(f"{a}: {v}" for a, vs in known.items() for v in vs), worths=w @ whole / w.sum(), importances=dict(zip(known, (w @ share / w.sum()).tolist(), strict=True)),
     )
 
 
@@ -121,9 +118,7 @@ def share_rules(utilities: npt.NDArray[np.float64], weights: npt.ArrayLike | Non
     return pd.DataFrame({n: w @ (v / np.maximum(v.sum(axis=1, keepdims=True), 1e-12)) for n, v in rules.items()})
 
 
-def best_worst(
-    answers: pd.DataFrame, *, person: str = "respondent", item: str = "item", value: str = "value", weights: dict[str, float] | None = None
-) -> pd.DataFrame:
+def best_worst(answers: pd.DataFrame, *, person: str = "respondent", item: str = "item", value: str = "value", weights: dict[str, float] | None = None) -> pd.DataFrame:
     """Return how much each item is preferred, from best and worst picks.
 
     The closed form of the logit: ln((1 + d) / (1 - d)) with d the best less the
@@ -165,10 +160,38 @@ def best_worst(
     score = np.log((1 + d) / (1 - d))
     error = 2 / (1 - d**2) * np.sqrt(((sums["any"] / sums["shown"]) - d**2) / sums["shown"])
     grown = np.exp(score)
-    table = pd.DataFrame(
-        {"item": sums.index, "score": score, "error": error.to_numpy(), "share": grown / grown.sum(), "shown": sums["shown"].to_numpy()}
-    )
+    table = pd.DataFrame({"item": sums.index, "score": score, "error": error.to_numpy(), "share": grown / grown.sum(), "shown": sums["shown"].to_numpy()})
     return table.sort_values("score", ascending=False, ignore_index=True)
+
+
+def best_worst_ranges(answers: pd.DataFrame, people: list[str], sets: Replicates, *, person: str = "respondent", item: str = "item", value: str = "value") -> pd.DataFrame:
+    """Return how much each item is preferred with its design-based range.
+
+    Args:
+        answers: As `best_worst`.
+        people: The persons that `sets` weighs, in its order.
+        sets: Replicate weights.
+        person: Column of the person.
+        item: Column of the item.
+        value: Column of the pick.
+
+    Returns:
+        item, score, low, high (95 %), best first.
+
+    Example:
+        >>> from opslib.market.survey import design
+        >>> people = list("abcdefgh")
+        >>> picks = pd.DataFrame({"respondent": np.repeat(people, 3), "item": list("xyz") * 8,
+        ...     "value": [1, 0, -1, 1, 0, -1, 0, 1, -1, 0, -1, 1] * 2})
+        >>> sets = replicates.jackknife(design.draw(pd.DataFrame({"p": people})))
+        >>> best_worst_ranges(picks, people, sets)["item"].tolist()
+        ['x', 'y', 'z']
+    """
+    names = {"person": person, "item": item, "value": value}
+    order = list(best_worst(answers, weights=dict(zip(people, sets.sample.weights, strict=True)), **names)["item"])
+    score, again = replicates.spread(sets, lambda w: best_worst(answers, weights=dict(zip(people, w, strict=True)), **names).set_index("item")["score"].loc[order])
+    reach = 1.96 * replicates.errors(sets, again)
+    return pd.DataFrame({"item": order, "score": score, "low": score - reach, "high": score + reach})
 
 
 def reach(liked: pd.DataFrame, *, size: int, weights: npt.ArrayLike | None = None) -> tuple[tuple[str, ...], float]:

@@ -7,6 +7,7 @@ Long because the page, the survey and the sales side share their results.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -132,10 +133,8 @@ def price_range(answers: pd.DataFrame, sets: Replicates, *, confidence: float = 
     value, again = replicates.spread(sets, measure)
     curves = _curves(ranks, sets.sample.weights[good], len(grid))
     return PriceRange(
-        points=pd.DataFrame({"point": POINTS, **_within(value, again, sets, confidence)}),
-        curves=pd.DataFrame({"price": grid, **dict(zip(FOUR, curves, strict=True))}),
-        removed=float(1 - good.sum() / max(1, answers[list(FOUR)].notna().all(axis=1).sum())),
-        people=int(good.sum()),
+        points=pd.DataFrame({"point": POINTS, **_within(value, again, sets, confidence)}), curves=pd.DataFrame({"price": grid, **dict(zip(FOUR, curves, strict=True))}),
+        removed=float(1 - good.sum() / max(1, answers[list(FOUR)].notna().all(axis=1).sum())), people=int(good.sum()),
     )
 
 
@@ -181,13 +180,8 @@ def demand(most: npt.ArrayLike, sets: Replicates, *, cost: float, prices: npt.Ar
         frame |= {name: found["value"], f"{name}_low": found["low"], f"{name}_high": found["high"]}
     best = _within(np.array(_peak(grid, (grid - cost) * value)), np.array([_peak(grid, (grid - cost) * row) for row in again]), sets, confidence)
     return Demand(
-        curve=pd.DataFrame(frame),
-        buyers=again,
-        cost=cost,
-        confidence=confidence,
-        best=Estimate(
-            value=float(best["value"]), error=float(best["error"]), low=float(best["low"]), high=float(best["high"]), confidence=confidence
-        ),
+        curve=pd.DataFrame(frame), buyers=again, cost=cost, confidence=confidence,
+        best=Estimate(value=float(best["value"]), error=float(best["error"]), low=float(best["low"]), high=float(best["high"]), confidence=confidence),
     )
 
 
@@ -256,10 +250,7 @@ def price_study(survey: Survey, sets: Replicates, weeks: pd.DataFrame, *, wave: 
     four = pd.DataFrame({q: intake.numbers(survey, q) for q in FOUR}).where(here[:, None] & np.ones((1, 4), bool))
     most = np.where(here, intake.numbers(survey, "would_pay"), np.nan)
     enough = len(weeks) >= 100 and weeks["item"].nunique() >= 5
-    return PriceStudy(
-        range=price_range(four, mine), demand=demand(most, mine, cost=cost),
-        sales=elasticity(weeks) if enough else None, people=float(mine.sample.weights.sum()),
-    )
+    return PriceStudy(range=price_range(four, mine), demand=demand(most, mine, cost=cost), sales=elasticity(weeks) if enough else None, people=float(mine.sample.weights.sum()))
 
 
 def steps_of(found: Demand, price: float, cost: float) -> dict[str, tuple[float, float, float]]:
@@ -286,8 +277,6 @@ def gain(found: Demand, before: float, after: float, *, cost_after: float | None
         >>> list(inspect.signature(gain).parameters)
         ['found', 'before', 'after', 'cost_after']
     """
-    from scipy import stats
-
     grid = found.curve["price"].to_numpy()
     cost = found.cost if cost_after is None else cost_after
 
@@ -295,7 +284,7 @@ def gain(found: Demand, before: float, after: float, *, cost_after: float | None
         return float((after - cost) * np.interp(after, grid, buyers) - (before - found.cost) * np.interp(before, grid, buyers))
 
     value = more(found.curve["buyers"].to_numpy())
-    reach = stats.norm.ppf((1 + found.confidence) / 2) * np.std([more(row) for row in found.buyers])
+    reach = NormalDist().inv_cdf((1 + found.confidence) / 2) * np.std([more(row) for row in found.buyers])
     return value, float(value - reach), float(value + reach)
 
 
@@ -390,13 +379,9 @@ def _peak(grid: npt.NDArray[np.float64], profit: npt.NDArray[np.float64]) -> flo
     return float(grid[at] + (0.5 * (a - c) / bend * step if bend else 0.0))
 
 
-def _within(
-    value: npt.NDArray[np.float64], again: npt.NDArray[np.float64], sets: Replicates, confidence: float
-) -> dict[str, npt.NDArray[np.float64]]:
-    from scipy import stats
-
+def _within(value: npt.NDArray[np.float64], again: npt.NDArray[np.float64], sets: Replicates, confidence: float) -> dict[str, npt.NDArray[np.float64]]:
     error = replicates.errors(sets, again)
-    reach = stats.norm.ppf((1 + confidence) / 2) * error
+    reach = NormalDist().inv_cdf((1 + confidence) / 2) * error
     return {"value": value, "error": error, "low": value - reach, "high": value + reach}
 
 
@@ -413,9 +398,7 @@ def _demeaned(both: npt.NDArray[np.float64], item: npt.NDArray[np.int64], week: 
     return left
 
 
-def _clustered(
-    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], codes: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _clustered(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], codes: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     bread = np.linalg.pinv(x.T @ x)
     beta = bread @ x.T @ y
     sums = np.zeros((codes.max() + 1, x.shape[1]))

@@ -69,8 +69,8 @@ def tastes(shown: pd.DataFrame, people: pd.DataFrame, sets: Replicates, *, ours:
     mine = _weights(tasks, people, sets)
     beta = choice.logit(tasks, mine.sample.weights).beta
     _, again = replicates.spread(mine, lambda w: choice.logit(tasks, w, start=beta).beta)
-    rank = rows.groupby("respondent")["task"].rank("dense", ascending=False)
-    early, late = (choice.encode(rows[part], words=words, numbers=("price",)) for part in (rank > HELD, rank <= HELD))
+    rank, size = (rows.groupby("respondent")["task"].transform(f) for f in (lambda t: t.rank(method="dense", ascending=False), "nunique"))
+    early, late = (choice.encode(rows[part], words=words, numbers=("price",)) for part in (rank > HELD, (rank <= HELD) & (size > HELD)))
     common = choice.logit(early).beta
     hits = {"common": _hits(late, common[None, None]), "luck": float(len(late.taken) / len(late.x))}
     if own:
@@ -176,15 +176,12 @@ def feature_costs(told: list[str]) -> dict[str, float]:
         >>> feature_costs(["Plain 12", "Gift box 14.5"])
         {'Plain': 12.0, 'Gift box': 14.5}
     """
-    out = {}
-    for text in told:
-        name, _, cost = str(text).rpartition(" ")
-        try:
-            out[name] = float(cost)
-        except ValueError:
+    parts = {t: str(t).rpartition(" ") for t in told}
+    for text, (_, _, cost) in parts.items():
+        if not cost.replace(".", "", 1).isdigit():
             msg = f"{text!r} does not end in a cost; write it as name and number, such as 'Gift box 14.5'."
-            raise ValueError(msg) from None
-    return out
+            raise ValueError(msg)
+    return {name: float(cost) for name, _, cost in parts.values()}
 
 
 def best_offer(found: Tastes, offers: pd.DataFrame, costs: dict[str, float], *, between: tuple[float, float], tries: int = 13) -> pd.DataFrame:

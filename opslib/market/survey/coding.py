@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,15 +50,7 @@ class Coded:
     queue: pd.DataFrame
 
 
-def code_texts(
-    texts: Sequence[object],
-    by_hand: Sequence[object],
-    sets: Replicates,
-    *,
-    keep: npt.ArrayLike | None = None,
-    queue: int = 20,
-    confidence: float = CONFIDENCE,
-) -> Coded | None:
+def code_texts(texts: Sequence[object], by_hand: Sequence[object], sets: Replicates, *, keep: npt.ArrayLike | None = None, queue: int = 20, confidence: float = CONFIDENCE) -> Coded | None:
     """Code every text from those coded by hand, with no network.
 
     Words and letter groups and a logistic judge; in Chinese the letter groups carry
@@ -102,22 +95,11 @@ def code_texts(
     agreement = float((hand[known] == codes[known]).mean())
     by_luck = float((hand[known].value_counts(normalize=True) * codes[known].value_counts(normalize=True)).sum())
     frame = pd.DataFrame(
-        {
-            "row": np.flatnonzero(there),
-            "text": all_texts[there].astype(str).to_numpy(),
-            "code": hand.where(known, codes)[there].to_numpy(),
-            "sure": sure[there].to_numpy(),
-            "by_hand": known[there].to_numpy(),
-        }
+        {"row": np.flatnonzero(there), "text": all_texts[there].astype(str).to_numpy(), "code": hand.where(known, codes)[there].to_numpy(), "sure": sure[there].to_numpy(), "by_hand": known[there].to_numpy()}
     )
     left = frame[~frame["by_hand"]].drop_duplicates("text").sort_values("sure", kind="stable")
     return Coded(
-        frame=frame,
-        shares=shares,
-        agreement=agreement,
-        kappa=(agreement - by_luck) / max(1e-9, 1 - by_luck),
-        confusion=confusion,
-        queue=left.head(queue).reset_index(drop=True),
+        frame=frame, shares=shares, agreement=agreement, kappa=(agreement - by_luck) / max(1e-9, 1 - by_luck), confusion=confusion, queue=left.head(queue).reset_index(drop=True),
     )
 
 
@@ -141,8 +123,6 @@ def _read(texts: pd.Series, hand: pd.Series, there: pd.Series, known: pd.Series)
 
 
 def _shares(codes: pd.Series, hand: pd.Series, there: pd.Series, known: pd.Series, sets: Replicates, confidence: float) -> pd.DataFrame:
-    from scipy import stats
-
     names = sorted(hand[known].unique())
     checks.at_least(len(names), 2, "codes", "Code more texts by hand.")
     read = (codes.to_numpy()[:, None] == np.array(names, object)).astype(float)
@@ -153,11 +133,11 @@ def _shares(codes: pd.Series, hand: pd.Series, there: pd.Series, known: pd.Serie
         return (w * all_) @ read / (w @ all_) + (w * some) @ gap / (w @ some)
 
     value, again = replicates.spread(sets, measure)
-    reach = stats.norm.ppf((1 + confidence) / 2) * replicates.errors(sets, again)
+    reach = NormalDist().inv_cdf((1 + confidence) / 2) * replicates.errors(sets, again)
     w = sets.sample.weights
-    return pd.DataFrame(
-        {"code": names, "share": value, "low": (value - reach).clip(0), "high": value + reach, "counted": (w * all_) @ read / (w @ all_)}
-    ).sort_values("share", ascending=False, ignore_index=True)
+    return pd.DataFrame({"code": names, "share": value, "low": (value - reach).clip(0), "high": value + reach, "counted": (w * all_) @ read / (w @ all_)}).sort_values(
+        "share", ascending=False, ignore_index=True
+    )
 
 
 def _judge() -> Pipeline:

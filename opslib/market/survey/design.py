@@ -99,11 +99,7 @@ def draw(people: pd.DataFrame, *, weight: str = "", strata: str = "", clusters: 
     raw = pd.factorize(people[clusters])[0] if clusters else np.arange(n)
     both = pd.MultiIndex.from_arrays([stratum, raw])
     return Sample(
-        base=base,
-        weights=base,
-        strata=stratum.astype(np.int64),
-        clusters=pd.factorize(both)[0].astype(np.int64),
-        sizes=people[size].to_numpy(float) if size else np.full(n, np.inf),
+        base=base, weights=base, strata=stratum.astype(np.int64), clusters=pd.factorize(both)[0].astype(np.int64), sizes=people[size].to_numpy(float) if size else np.full(n, np.inf),
     )
 
 

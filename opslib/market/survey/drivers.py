@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 from math import factorial
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -112,21 +113,13 @@ def drivers(overall: npt.ArrayLike, parts: pd.DataFrame, sets: Replicates, *, co
         return fair / fair.sum()
 
     value, again = replicates.spread(sets, measure)
-    reach = 1.96 if confidence == CONFIDENCE else _reach(confidence)
+    reach = NormalDist().inv_cdf((1 + confidence) / 2)
     error = replicates.errors(sets, again)
     w = sets.sample.weights[whole]
     r = _correlations(y, x, w)
     fitted = np.linalg.pinv(r[1:, 1:]) @ r[1:, 0]
     return pd.DataFrame(
-        {
-            "part": parts.columns,
-            "share": value,
-            "low": (value - reach * error).clip(0),
-            "high": value + reach * error,
-            "rating": w @ x / w.sum(),
-            "slope": np.sign(fitted),
-            "explained": float(fitted @ r[1:, 0]),
-        }
+        {"part": parts.columns, "share": value, "low": (value - reach * error).clip(0), "high": value + reach * error, "rating": w @ x / w.sum(), "slope": np.sign(fitted), "explained": float(fitted @ r[1:, 0])}
     ).sort_values("share", ascending=False, ignore_index=True)
 
 
@@ -156,12 +149,6 @@ def slopes(points: npt.ArrayLike, parts: pd.DataFrame, sets: Replicates) -> tupl
         return np.linalg.lstsq(root[:, None] * x, root * y, rcond=None)[0][1:]
 
     return replicates.spread(sets, measure)
-
-
-def _reach(confidence: float) -> float:
-    from scipy import stats
-
-    return float(stats.norm.ppf((1 + confidence) / 2))
 
 
 def _correlations(overall: npt.ArrayLike, parts: npt.ArrayLike, weights: npt.ArrayLike | None) -> npt.NDArray[np.float64]:

@@ -171,9 +171,7 @@ def weigh(survey: Survey, *, known: dict[str, float] | None = None, margin: str 
         cap: Largest weight as a multiple of the mean weight.
         draws: Bootstrap sets.
     """
-    people = survey.people.assign(
-        _wave=survey.people["survey"].astype(str) + "|" + (survey.people["stratum"].astype(str) if "stratum" in survey.people else "")
-    )
+    people = survey.people.assign(_wave=survey.people["survey"].astype(str) + "|" + (survey.people["stratum"].astype(str) if "stratum" in survey.people else ""))
     weight = "base_weight" if people.get("base_weight", _GAP).notna().all() else ""
     sample = design.draw(people, weight=weight, strata="_wave")
     if known and margin in people:
@@ -224,12 +222,7 @@ def measures(survey: Survey, *, nets: dict[str, dict[str, list[str]]] | None = N
             columns.append(np.where(there, value, 0).astype(size))
         asked.append(there.astype(size))
         names.append(told.question)
-    return Measures(
-        rows=pd.DataFrame(rows, columns=["question", "label", "kind", "at"]),
-        values=np.array(columns).T,
-        asked=np.array(asked).T,
-        questions=tuple(names),
-    )
+    return Measures(rows=pd.DataFrame(rows, columns=["question", "label", "kind", "at"]), values=np.array(columns).T, asked=np.array(asked).T, questions=tuple(names))
 
 
 _GAP = pd.Series([None])
@@ -260,19 +253,9 @@ def _parts(survey: Survey, told: object) -> tuple[npt.NDArray[np.bool_], list[tu
         if kind == "score":
             up, down = x >= 9, x <= 6
             middle = ~up & ~down
-            return there, [
-                ("@promoters", SHARE, up),
-                ("@passives", SHARE, middle),
-                ("@detractors", SHARE, down),
-                ("@score", POINTS, 100.0 * up - 100.0 * down),
-            ]
+            return there, [("@promoters", SHARE, up), ("@passives", SHARE, middle), ("@detractors", SHARE, down), ("@score", POINTS, 100.0 * up - 100.0 * down)]
         levels = [float(c) for c in told.choices]
         top, low = sorted(levels)[-2], sorted(levels)[1]
-        return there, [
-            *((c, SHARE, x == float(c)) for c in told.choices),
-            ("@top", NET, x >= top),
-            ("@bottom", NET, x <= low),
-            ("@mean", MEAN, np.nan_to_num(x)),
-        ]
+        return there, [*((c, SHARE, x == float(c)) for c in told.choices), ("@top", NET, x >= top), ("@bottom", NET, x <= low), ("@mean", MEAN, np.nan_to_num(x))]
     column = survey.answers[q]
     return column.notna().to_numpy(), [(c, SHARE, (column == c).to_numpy()) for c in told.choices]

@@ -3,6 +3,7 @@
 # fmt: off
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,13 +55,7 @@ def promoter_score(answers: npt.ArrayLike, weights: npt.ArrayLike | None = None,
     down = float(w[y <= DETRACTOR].sum() / w.sum())
     centre, error = _adjusted(up, down, size)
     reach = _quantile(confidence) * error
-    return Estimate(
-        value=100 * (up - down),
-        error=100 * error,
-        low=max(-100.0, 100 * (centre - reach)),
-        high=min(100.0, 100 * (centre + reach)),
-        confidence=confidence,
-    )
+    return Estimate(value=100 * (up - down), error=100 * error, low=max(-100.0, 100 * (centre - reach)), high=min(100.0, 100 * (centre + reach)), confidence=confidence)
 
 
 def change(before: Estimate, after: Estimate, *, shared: float = 0.0) -> tuple[Estimate, float]:
@@ -139,7 +134,5 @@ def _adjusted(up: float, down: float, size: float) -> tuple[float, float]:
 
 
 def _quantile(confidence: float) -> float:
-    from scipy import stats
-
     checks.between(confidence, "confidence", low=0, high=1, open_low=True, open_high=True)
-    return float(stats.norm.ppf((1 + confidence) / 2))
+    return NormalDist().inv_cdf((1 + confidence) / 2)

@@ -78,14 +78,9 @@ def study(survey: Survey, sets: Replicates, *, wave: str = "", group_by: list[st
     waves = scores.waves(recommend, survey.people["survey"], sets)
     driving = drivers.drivers(recommend, parts, mine)
     return Study(
-        waves=waves[waves["wave"] <= now].reset_index(drop=True),
-        book=tables.crosstab(told, _only(survey.people[group_by], here), mine, least=least),
+        waves=waves[waves["wave"] <= now].reset_index(drop=True), book=tables.crosstab(told, _only(survey.people[group_by], here), mine, least=least),
         moved=tables.crosstab(told, _only(survey.people[["survey"]], both), replicates.part(sets, both), least=least),
-        driving=driving.assign(at=[sides.index(p) for p in driving["part"]]),
-        gains=drivers.slopes(points, parts, mine),
-        reached=_reached(survey, mine),
-        coded=_coded(survey, sets, here),
-        sets=mine,
+        driving=driving.assign(at=[sides.index(p) for p in driving["part"]]), gains=drivers.slopes(points, parts, mine), reached=_reached(survey, mine), coded=_coded(survey, sets, here), sets=mine,
     )
 
 

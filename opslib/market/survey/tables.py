@@ -101,24 +101,11 @@ def crosstab(told: Measures, banners: pd.DataFrame, sets: Replicates, *, least: 
     k = len(told.rows)
     at = told.rows["at"].to_numpy()
     top, under = sums[:, :k], sums[:, k:]
-    bases = {
-        "people": extra[0],
-        "weighted": under[0],
-        "effective": np.divide(under[0] ** 2, extra[1], out=np.zeros_like(extra[1]), where=extra[1] > 0),
-    }
+    bases = {"people": extra[0], "weighted": under[0], "effective": np.divide(under[0] ** 2, extra[1], out=np.zeros_like(extra[1]), where=extra[1] > 0)}
     with np.errstate(invalid="ignore", divide="ignore"):
         share = top / under[:, at]
     free = min(design.freedom(sets.sample), len(sets.weights) - 1)
-    found = Crosstab(
-        rows=told.rows,
-        columns=columns,
-        share=share[0],
-        error=_error(share[1:], sets.scale),
-        bases=bases,
-        tests=pd.DataFrame(),
-        links=pd.DataFrame(),
-        free=free,
-    )
+    found = Crosstab(rows=told.rows, columns=columns, share=share[0], error=_error(share[1:], sets.scale), bases=bases, tests=pd.DataFrame(), links=pd.DataFrame(), free=free)
     tests = _pairs(found, share, top, under[:, at], sets.scale)
     people = bases["people"][at]
     for one, other in (("column", "people"), ("other", "others")):
@@ -127,16 +114,7 @@ def crosstab(told: Measures, banners: pd.DataFrame, sets: Replicates, *, least: 
     tests["chance"] = tests["chance"].where(tested)
     tests = tests.drop(columns=["people", "others"])
     tests["found"] = _controlled(tests) if control else tests["chance"]
-    return Crosstab(
-        rows=found.rows,
-        columns=columns,
-        share=found.share,
-        error=found.error,
-        bases=bases,
-        tests=tests,
-        links=_links(found, top, sets.scale),
-        free=free,
-    )
+    return Crosstab(rows=found.rows, columns=columns, share=found.share, error=found.error, bases=bases, tests=tests, links=_links(found, top, sets.scale), free=free)
 
 
 def letters(found: Crosstab, *, against_rest: bool = False) -> npt.NDArray[np.str_]:
@@ -220,13 +198,8 @@ def flips(found: Crosstab, convention: str = "", *, control: bool = False) -> pd
     rows = found.rows.iloc[ours["row"]].reset_index(drop=True)
     one, other = (found.columns.iloc[ours[c]] for c in ("column", "other"))
     return rows[["question", "label"]].assign(
-        convention=convention,
-        banner=one["banner"].to_numpy(),
-        column=one["label"].to_numpy(),
-        other=other["label"].to_numpy(),
-        ours=ours["found"].to_numpy(),
-        theirs=theirs["found"].to_numpy(),
-        kept=(ours["found"] < SURE).to_numpy(),
+        convention=convention, banner=one["banner"].to_numpy(), column=one["label"].to_numpy(), other=other["label"].to_numpy(), ours=ours["found"].to_numpy(),
+        theirs=theirs["found"].to_numpy(), kept=(ours["found"] < SURE).to_numpy(),
     )
 
 
@@ -333,9 +306,7 @@ def _error(again: npt.NDArray[np.float64], scale: npt.NDArray[np.float64]) -> np
     return np.sqrt(np.einsum("r,r...->...", scale, apart**2))
 
 
-def _pairs(
-    found: Crosstab, share: npt.NDArray[np.float64], top: npt.NDArray[np.float64], under: npt.NDArray[np.float64], scale: npt.NDArray[np.float64]
-) -> pd.DataFrame:
+def _pairs(found: Crosstab, share: npt.NDArray[np.float64], top: npt.NDArray[np.float64], under: npt.NDArray[np.float64], scale: npt.NDArray[np.float64]) -> pd.DataFrame:
     from scipy import stats
 
     floor = _floor(found)
@@ -354,9 +325,7 @@ def _pairs(
         error = np.sqrt(_error(gap[1:], scale) ** 2 + least)
         with np.errstate(invalid="ignore", divide="ignore"):
             chance = 2 * stats.t.sf(np.abs(gap[0]) / error, found.free)
-        frames.append(
-            pd.DataFrame({"row": np.arange(len(found.rows)), "column": a, "other": b, "difference": gap[0], "error": error, "chance": chance})
-        )
+        frames.append(pd.DataFrame({"row": np.arange(len(found.rows)), "column": a, "other": b, "difference": gap[0], "error": error, "chance": chance}))
     names = ["row", "column", "other", "difference", "error", "chance"]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
 

@@ -158,9 +158,7 @@ def design_effect(sample: Sample, values: npt.ArrayLike) -> float:
     return found.error**2 / (spread / n) if spread > 0 else 1.0
 
 
-def _rake(
-    base: npt.NDArray[np.float64], *, codes: list[npt.NDArray[np.int64]], goals: list[npt.NDArray[np.float64]], cap: float
-) -> npt.NDArray[np.float64]:
+def _rake(base: npt.NDArray[np.float64], *, codes: list[npt.NDArray[np.int64]], goals: list[npt.NDArray[np.float64]], cap: float) -> npt.NDArray[np.float64]:
     w = base.astype(float)
     for _ in range(ROUNDS):
         before = w
@@ -175,9 +173,7 @@ def _rake(
     return w
 
 
-def _linear(
-    base: npt.NDArray[np.float64], *, known: npt.NDArray[np.float64], goal: npt.NDArray[np.float64], low: float, high: float
-) -> npt.NDArray[np.float64]:
+def _linear(base: npt.NDArray[np.float64], *, known: npt.NDArray[np.float64], goal: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArray[np.float64]:
     factor, lam = np.ones(len(base)), np.zeros(len(goal))
     for _ in range(ROUNDS):
         gap = goal - (base * factor) @ known

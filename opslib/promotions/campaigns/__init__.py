@@ -3,6 +3,9 @@
 # fmt: off
 # ruff: noqa: I001
 from opslib.promotions.campaigns import answer, charts, controls
+from opslib.promotions.campaigns.arms import (
+    Drawn, Responders, arm_effects, balance, judge_arms, responders, with_history,
+)
 from opslib.promotions.campaigns.design import (
     Judged, Worth, all_campaigns, chance_seen, design, judge_campaign, newest, worth,
 )
@@ -21,11 +24,12 @@ from opslib.promotions.campaigns.placebo import (
 )
 
 __all__ = [
-    "METHODS", "PAGE_METHODS", "Alerts", "Effect", "Foretold", "Judged", "Lift",
-    "Live", "Panel", "Stress", "Worth", "alerts", "all_campaigns", "answer",
-    "by_region", "campaign_panel", "campaign_rows", "chance_seen", "charts",
-    "controls", "design", "estimate", "follow", "foretell", "indexed", "judge",
-    "judge_campaign", "lift_of", "make_panel", "newest", "past_ends",
-    "placebo_errors", "project", "quiet_windows", "rates", "running", "score_kept",
-    "simplex_weights", "stress", "voices", "widened", "worth",
+    "METHODS", "PAGE_METHODS", "Alerts", "Drawn", "Effect", "Foretold", "Judged",
+    "Lift", "Live", "Panel", "Responders", "Stress", "Worth", "alerts", "all_campaigns",
+    "answer", "arm_effects", "balance", "by_region", "campaign_panel", "campaign_rows",
+    "chance_seen", "charts", "controls", "design", "estimate", "follow", "foretell",
+    "indexed", "judge", "judge_arms", "judge_campaign", "lift_of", "make_panel",
+    "newest", "past_ends", "placebo_errors", "project", "quiet_windows", "rates",
+    "responders", "running", "score_kept", "simplex_weights", "stress", "voices",
+    "widened", "with_history", "worth",
 ]

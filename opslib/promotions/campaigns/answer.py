@@ -14,10 +14,11 @@ from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantit
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
+    from opslib.promotions.campaigns.arms import Drawn
     from opslib.promotions.campaigns.design import Judged, Worth
     from opslib.promotions.campaigns.live import Alerts, Live
 
-say = catalogue("opslib.promotions")
+say = catalogue(__package__ or "opslib.promotions.campaigns")
 MOST_FALSE, LEAST_COVER = 0.10, 0.85
 FIXES = {
     "click_rate": "Change the advertisement in {region}: clicks per view",
@@ -28,7 +29,7 @@ FIXES = {
 }
 
 
-def lift(judged: Judged, told: Worth, tests: pd.DataFrame, others: pd.DataFrame, *, day: dt.date, currency: str, plausible: float) -> Finding:
+def lift(judged: Judged, told: Worth, tests: pd.DataFrame, others: pd.DataFrame, drawn: Drawn, *, day: dt.date, currency: str, plausible: float) -> Finding:
     """Return the finding on a campaign: units added, what they were worth, what next.
 
     Args:
@@ -36,6 +37,7 @@ def lift(judged: Judged, told: Worth, tests: pd.DataFrame, others: pd.DataFrame,
         told: What `worth` returned.
         tests: What `design` returned.
         others: What `all_campaigns` returned.
+        drawn: What `judge_arms` returned.
         day: Last day known.
         currency: Currency code.
         plausible: Largest lift a campaign is believed to reach, a share.
@@ -62,7 +64,7 @@ def lift(judged: Judged, told: Worth, tests: pd.DataFrame, others: pd.DataFrame,
     return Finding(
         room="promotions", headline=headline,
         quantity=Quantity(value=found.total, low=found.total_low, high=found.total_high, unit="units", confidence=found.confidence, name=say("Added units")),
-        actions=_lift_actions(judged, told, tests, day=day, currency=currency, plausible=plausible),
+        actions=_lift_actions(judged, told, tests, day=day, currency=currency, plausible=plausible) + _arm_action(drawn, day),
         checks=_lift_checks(judged, row, others, plausible),
         caveats=(
             say("The comparison assumes that the campaign moved no sales from or to the places it is compared with."),
@@ -166,6 +168,53 @@ def design_table(tests: pd.DataFrame) -> Table:
     return Table(name="test_design", title=say("Tests to choose from"), frame=tests, headings=head)
 
 
+def arms_table(drawn: Drawn, currency: str) -> Table:
+    """Return what each arm of the newest randomised campaign added, with its range."""
+    cash = drawn.effects["outcome"] == "spend"
+    write = [(lambda x: words.money(x, currency, 2)) if c else (lambda x: words.percent(x, 1)) for c in cash]
+    frame = drawn.effects.assign(
+        what=[say("Spending a customer") if c else say("Customers who responded") for c in cash],
+        **{c: [w(v) for w, v in zip(write, drawn.effects[c], strict=True)] for c in ("effect", "low", "high")},
+    )
+    head = {"arm": _head(say("Arm")), "what": _head(say("Measure")), "people": _head(say("Customers"), "number", 0), "effect": _head(say("Added")), "low": _head(say("at least")), "high": _head(say("at most"))}
+    title = say("{campaign}: added by each arm, against customers drawn to get nothing", campaign=drawn.campaign) if drawn.campaign else say("No randomised campaign was delivered")
+    return Table(name="arms", title=title, frame=frame, headings=head)
+
+
+def way_names() -> dict[str, Text]:
+    """Return the orders in which customers could be treated."""
+    return {"model": say("Learnt model"), "rule": say("One-line rule"), "random": say("Random order")}
+
+
+def who_table(drawn: Drawn) -> Table:
+    """Return what is added when only the first so many customers are treated."""
+    names = way_names()
+    told = drawn.who.gains if drawn.who else pd.DataFrame(columns=["way", "share", "gain", "low", "high"])
+    frame = told[told["share"].isin((0.1, 0.3, 0.5))].assign(**{c: told[c] * 1000 for c in ("gain", "low", "high")})
+    frame = frame.assign(name=[names[w] for w in frame["way"]], used=[say("used here") if drawn.who and w == drawn.who.best else "" for w in frame["way"]])
+    head = {
+        "name": _head(say("Order")), "used": _head(say("Choice")), "share": _head(say("Customers treated"), "percent"), "gain": _head(say("Responses added for 1,000 customers"), "number", 1),
+        "low": _head(say("at least"), "number", 1), "high": _head(say("at most"), "number", 1),
+    }
+    title = say("Who responds to {arm}", arm=drawn.best_arm) if drawn.who else say("Arms are too small to say who responds")
+    return Table(name="responders", title=title, frame=frame.sort_values(["share", "gain"], ascending=[True, False]), headings=head)
+
+
+def _arm_action(drawn: Drawn, day: dt.date) -> tuple[Action, ...]:
+    if not drawn.who:
+        return ()
+    told, due = drawn.who, day + dt.timedelta(days=30)
+    feature = {"purchases": say("purchases so far"), "amount": say("money spent so far"), "days_since": say("days since the last purchase")}[told.rule]
+    said = {"arm": drawn.best_arm, "feature": feature, "which": say("most") if told.highest else say("fewest")}
+    if told.best == "rule":
+        what = say("Send {arm} to customers with the {which} {feature} first: this line alone orders responders as well as a model does.", **said)
+    elif told.best == "model":
+        what = say("Send {arm} in the order of the learnt model; it finds responders better than any one-line rule.", **said)
+    else:
+        what = say("Send {arm} to all or to none: no order finds its responders better than chance.", **said)
+    return (Action(what=what, owner=say("Marketing"), due=due),)
+
+
 def live(told: Live, raised: Alerts, past: pd.DataFrame, waiting: pd.DataFrame, kept: pd.DataFrame, *, currency: str) -> Finding:
     """Return the finding on a running campaign: where it ends, what gave way, what to do.
 
@@ -230,7 +279,7 @@ def _live_actions(told: Live, raised: Alerts, waiting: pd.DataFrame, *, currency
     late = waiting[waiting["late"] & waiting["open"]]
     if len(late):
         actions.append(Action(what=say("Close the late cases of the campaign: {n}, the oldest open for {days} days.", n=words.number(len(late)), days=words.number(late["waits"].max())), owner=say("Service"), due=day + dt.timedelta(days=1)))
-    return tuple(actions)
+    return tuple(sorted(actions, key=lambda a: -(a.value or 0.0)))
 
 
 def measure_names() -> dict[str, Text]:
@@ -255,7 +304,7 @@ def plan_table(told: Live, currency: str) -> Table:
             "end": write(row.end) if over else say("{end} ({range})", end=write(row.end), range=words.between(write(row.low), write(row.high))), "state": state,
         })
     head = {"measure": _head(say("Measure")), "so_far": _head(say("So far")), "due": _head(say("Due by now")), "target": _head(say("Target")), "end": _head(say("At the end")), "state": _head(say("State"))}
-    return Table(name="campaign_plan", title=say("Against its own targets"), frame=pd.DataFrame(rows), headings=head)
+    return Table(name="campaign_plan", title=say("Today and at the end"), frame=pd.DataFrame(rows), headings=head)
 
 
 def rates_table(found: pd.DataFrame, currency: str) -> Table:

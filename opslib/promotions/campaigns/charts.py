@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from opslib.promotions.campaigns.answer import measure_names, method_names
+from opslib.promotions.campaigns.answer import measure_names, method_names, way_names
 from opslib.show import forms
 from opslib.words import catalogue
 
 if TYPE_CHECKING:
+    from opslib.promotions.campaigns.arms import Drawn
     from opslib.promotions.campaigns.design import Judged
     from opslib.promotions.campaigns.live import Live
 
-say = catalogue("opslib.promotions")
+say = catalogue(__package__ or "opslib.promotions.campaigns")
 
 
 def weeks(judged: Judged) -> Any:
@@ -72,3 +73,11 @@ def by_region(found: pd.DataFrame) -> Any:
     known = found[found["target"] > 0]
     frame = pd.DataFrame({"name": [f"{r}: {names[m]}" for r, m in zip(known["region"], known["measure"], strict=True)], **{c: known[c] / known["target"] * 100 for c in ("end", "low", "high")}})
     return forms.dots(frame, y="name", x="end", low="low", high="high", reference=100.0, title=say("Where each region ends, against its own targets"), x_title=say("At the end (% of the target)"))
+
+
+def responders(drawn: Drawn) -> Any:
+    """Return what is added when only the first so many customers are treated."""
+    names = way_names()
+    told = drawn.who.gains if drawn.who else pd.DataFrame(columns=["share", "way", "gain"])
+    wide = told.assign(share=told["share"] * 100, gain=told["gain"] * 1000).pivot_table(index="share", columns="way", values="gain").reset_index()
+    return forms.lines(wide, x="share", ys={w: names[w] for w in names if w in wide}, title=say("Responses added when the first so many are treated"), x_title=say("Customers treated (%)"), y_title=say("Responses for 1,000 customers"))

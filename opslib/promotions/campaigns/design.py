@@ -126,9 +126,7 @@ def judge_campaign(
     """
     campaign = newest(promotions, day=day, campaign=campaign)
     panel = campaign_panel(sales, promotions, campaign=campaign, pre_weeks=pre_weeks, until=day)
-    windows = quiet_windows(
-        sales, promotions, weeks=len(panel.frame) - panel.start, until=day + dt.timedelta(days=1), pre_weeks=panel.start
-    )
+    windows = quiet_windows(sales, promotions, weeks=len(panel.frame) - panel.start, until=day + dt.timedelta(days=1), pre_weeks=panel.start)
     errors = placebo_errors(windows, size=len(panel.treated), methods=PAGE_METHODS, most=12)
     stressed = stress(errors, confidence=confidence)
     rows = []
@@ -191,9 +189,7 @@ def all_campaigns(sales: pd.DataFrame, promotions: pd.DataFrame, judged: Judged,
     return pd.DataFrame(rows).sort_values("starts", ascending=False, ignore_index=True)
 
 
-def design(
-    sales: pd.DataFrame, promotions: pd.DataFrame, judged: Judged, *, day: dt.date, weeks: Sequence[int] = (2, 4, 6, 8),
-) -> pd.DataFrame:
+def design(sales: pd.DataFrame, promotions: pd.DataFrame, judged: Judged, *, day: dt.date, weeks: Sequence[int] = (2, 4, 6, 8)) -> pd.DataFrame:
     """Return tests that could be run next in the campaign's category, and what each would see.
 
     For each length and number of places, groups of places are tried on past stretches

@@ -26,7 +26,7 @@ SLAB_WORTH = 0.01
 EXPECTED_REGRESSORS = 3
 FEW_REGRESSORS, MOST_REGRESSORS = 4, 8
 _RATIOS = np.exp(np.linspace(np.log(1e-6), np.log(10.0), 49))
-_SIZES = np.exp(np.linspace(np.log(1e-3), np.log(3.0), 120))
+_SIZES = np.exp(np.linspace(np.log(1e-6), np.log(9.0), 120))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +84,7 @@ def estimate(panel: Panel, method: str = "sdid") -> Effect:
         4.0
     """
     checks.one_of(method, "method", METHODS)
-    checks.at_least(
-        len(panel.treated), 1, "treated units", "Name the units that had the campaign."
-    )
+    checks.at_least(len(panel.treated), 1, "treated units", "Name the units that had the campaign.")
     y, donors = panel.outcome, panel.donors
     expected, weights, sd = compare(y, donors.to_numpy(), start=panel.start, treated=len(panel.treated), method=method)
     effect, base, spread = claim(y, expected, panel.start)
@@ -102,9 +100,7 @@ def estimate(panel: Panel, method: str = "sdid") -> Effect:
     )
 
 
-def compare(
-    y: np.ndarray, X: np.ndarray, *, start: int, treated: int, method: str
-) -> tuple[np.ndarray, np.ndarray, float | None]:
+def compare(y: np.ndarray, X: np.ndarray, *, start: int, treated: int, method: str) -> tuple[np.ndarray, np.ndarray, float | None]:
     """Return what `estimate` would expect, its weights and its own standard error.
 
     Args:
@@ -130,9 +126,7 @@ def claim(y: np.ndarray, expected: np.ndarray, start: int) -> tuple[float, float
     return float(gap[start:].mean()), float(expected[start:].mean()), float(np.sqrt(np.mean(before**2)))
 
 
-def simplex_weights(
-    target: np.ndarray, mix: np.ndarray, *, ridge: float = 0.0
-) -> np.ndarray:
+def simplex_weights(target: np.ndarray, mix: np.ndarray, *, ridge: float = 0.0) -> np.ndarray:
     """Return non-negative weights that sum to one and bring a mix nearest to a target.
 
     Minimises |target - mix w|² + ridge |w|² exactly (active set, Lawson and Hanson).
@@ -158,39 +152,27 @@ def simplex_weights(
     return found / found.sum()
 
 
-def _equal(
-    y: np.ndarray, X: np.ndarray, start: int, treated: int
-) -> tuple[np.ndarray, float]:
+def _equal(y: np.ndarray, X: np.ndarray, start: int, treated: int) -> tuple[np.ndarray, float]:
     weights = np.full(X.shape[1], 1 / X.shape[1])
     return weights, float((y - X @ weights)[:start].mean())
 
 
-def _synthetic(
-    y: np.ndarray, X: np.ndarray, start: int, treated: int
-) -> tuple[np.ndarray, float]:
+def _synthetic(y: np.ndarray, X: np.ndarray, start: int, treated: int) -> tuple[np.ndarray, float]:
     return simplex_weights(y[:start], X[:start]), 0.0
 
 
-def _centred(
-    y: np.ndarray, X: np.ndarray, start: int, treated: int
-) -> tuple[np.ndarray, float]:
+def _centred(y: np.ndarray, X: np.ndarray, start: int, treated: int) -> tuple[np.ndarray, float]:
     before, mix = y[:start], X[:start]
     weights = simplex_weights(before - before.mean(), mix - mix.mean(axis=0))
     return weights, float(before.mean() - mix.mean(axis=0) @ weights)
 
 
-def _synthetic_did(
-    y: np.ndarray, X: np.ndarray, start: int, treated: int
-) -> tuple[np.ndarray, float]:
+def _synthetic_did(y: np.ndarray, X: np.ndarray, start: int, treated: int) -> tuple[np.ndarray, float]:
     """Weigh units and periods (Arkhangelsky et al. 2021, their default penalties)."""
     before, after = X[:start], X[start:]
     noise = float(np.diff(before, axis=0).std(ddof=1)) or 1e-12
     zeta = (treated * len(after)) ** 0.25 * noise
-    weights = simplex_weights(
-        y[:start] - y[:start].mean(),
-        before - before.mean(axis=0),
-        ridge=start * zeta**2,
-    )
+    weights = simplex_weights(y[:start] - y[:start].mean(), before - before.mean(axis=0), ridge=start * zeta**2)
     mean_after = after.mean(axis=0)
     times = simplex_weights(
         mean_after - mean_after.mean(), (before - before.mean(axis=1)[:, None]).T,
@@ -223,9 +205,7 @@ class Foretold:
     period_sd: np.ndarray
 
 
-def foretell(
-    before: np.ndarray, donors: np.ndarray, *, confidence: float = 0.9
-) -> Foretold:
+def foretell(before: np.ndarray, donors: np.ndarray, *, confidence: float = 0.9) -> Foretold:
     """Return what a series would have been after a day, from donors known throughout.
 
     The series is a level that drifts very little (its step has a tight prior at a
@@ -261,18 +241,13 @@ def foretell(
     y = (before - middle) / size
     shift, wide = donors[:n].mean(axis=0), donors[:n].std(axis=0, ddof=1)
     X = (donors - shift) / np.where(wide > 0, wide, 1.0)
-    parts = [p for chosen in _sets(y, X[:n]) for p in _models(y, X, chosen)]
-    logs = np.array([p[0] for p in parts])
+    parts = [_models(y, X, chosen) for chosen in _sets(y, X[:n])]
+    logs, paths, slopes, means, sds, each = (np.concatenate(p) for p in zip(*parts, strict=True))
     chance = np.exp(logs - special.logsumexp(logs))
-    path = np.tensordot(chance, [p[1] for p in parts], 1)
-    weights = np.tensordot(chance, [p[2] for p in parts], 1)
-    means, sds = (np.array([p[i] for p in parts]) for i in (3, 4))
+    path, weights = chance @ paths, chance @ slopes
     mean = float(chance @ means)
-    spread = np.tensordot(chance, [p[5] + (p[1][n:] - path[n:]) ** 2 for p in parts], 1)
-    low, high = (
-        _quantile(chance, means, sds, q)
-        for q in ((1 - confidence) / 2, (1 + confidence) / 2)
-    )
+    spread = chance @ (each + (paths[:, n:] - path[n:]) ** 2)
+    low, high = (_quantile(chance, means, sds, q) for q in ((1 - confidence) / 2, (1 + confidence) / 2))
     return Foretold(
         path=middle + size * path, weights=size * weights / np.where(wide > 0, wide, 1.0),
         sd=size * float(np.sqrt(chance @ (sds**2 + (means - mean) ** 2))),
@@ -303,7 +278,7 @@ def _forward(y: np.ndarray, X: np.ndarray) -> list[int]:
     return order
 
 
-def _models(y: np.ndarray, X: np.ndarray, chosen: list[int]) -> list[tuple]:
+def _models(y: np.ndarray, X: np.ndarray, chosen: list[int]) -> tuple[np.ndarray, ...]:
     """Return, for each ratio of level step to noise, its log weight and what it foretells.
 
     Everything is in standard deviations of the series: (log weight, path, regression
@@ -323,33 +298,20 @@ def _models(y: np.ndarray, X: np.ndarray, chosen: list[int]) -> list[tuple]:
     solved = np.linalg.solve(inner, np.concatenate([np.broadcast_to(y[:, None], (len(inner), n, 1)), across], axis=2))
     logdet = np.linalg.slogdet(inner)[1]
     after = outer - np.swapaxes(across, 1, 2) @ solved[:, :, 1:] + np.eye(total - n)
-    told = []
-    for r, ratio in enumerate(_RATIOS):
-        by = solved[r, :, 0]
-        whole, variance = _sizes(float(y @ by), ratio, n)
-        path = smooth[r, :, :n] @ by
-        weights = np.zeros(X.shape[1])
-        weights[chosen] = slab @ Z[:n].T @ by
-        sd = np.sqrt(max(after[r].mean(), 1e-12) * variance)
-        told.append((whole - logdet[r] / 2 + prior, path, weights, float(path[n:].mean()), float(sd), np.diag(after[r]) * variance))
-    return told
+    by = solved[:, :, 0]
+    square = by @ y + NOISE_WORTH * (1 - NOISE_R2) + LEVEL_WORTH * LEVEL_GUESS**2 / _RATIOS
+    logs = -((n + NOISE_WORTH + LEVEL_WORTH) / 2) * np.log(_SIZES) - square[:, None] / (2 * _SIZES)
+    whole = special.logsumexp(logs, axis=1)
+    variance = np.exp(logs - whole[:, None]) @ _SIZES
+    path = np.einsum("rij,rj->ri", smooth[:, :, :n], by)
+    weights = np.zeros((len(by), X.shape[1]))
+    weights[:, chosen] = by @ Z[:n] @ slab
+    sd = np.sqrt(np.maximum(after.mean(axis=(1, 2)), 1e-12) * variance)
+    chance = whole - LEVEL_WORTH / 2 * np.log(_RATIOS) - logdet / 2 + prior
+    return chance, path, weights, path[:, n:].mean(axis=1), sd, np.diagonal(after, axis1=1, axis2=2) * variance[:, None]
 
 
-def _sizes(square: float, ratio: float, n: int) -> tuple[float, float]:
-    """Return log weight and mean of the noise variance, its sizes summed over a grid."""
-    variance = _SIZES**2
-    logs = (
-        -((n + NOISE_WORTH + LEVEL_WORTH) / 2) * np.log(variance)
-        - (square + NOISE_WORTH * (1 - NOISE_R2) + LEVEL_WORTH * LEVEL_GUESS**2 / ratio) / (2 * variance)
-        - (LEVEL_WORTH / 2) * np.log(ratio)
-    )
-    whole = float(special.logsumexp(logs))
-    return whole, float(np.exp(logs - whole) @ variance)
-
-
-def _quantile(
-    chance: np.ndarray, means: np.ndarray, sds: np.ndarray, level: float
-) -> float:
+def _quantile(chance: np.ndarray, means: np.ndarray, sds: np.ndarray, level: float) -> float:
     """Return a quantile of a mixture of normal distributions."""
     reach = 8 * sds.max()
     return float(

@@ -94,15 +94,12 @@ def running(promotions: pd.DataFrame, *, day: dt.date, campaign: str = "") -> st
     return str(begun.sort_values(["starts", "promotion"])["promotion"].iloc[-1])
 
 
-def follow(
-    sales: pd.DataFrame, promotions: pd.DataFrame, spend: pd.DataFrame, *, campaign: str, day: dt.date, confidence: float = 0.9,
-) -> Live:
+def follow(sales: pd.DataFrame, promotions: pd.DataFrame, spend: pd.DataFrame, *, campaign: str, day: dt.date, confidence: float = 0.9) -> Live:
     """Return how far a campaign is against its own targets, and where it will end.
 
     The rest of the campaign is taken to go on at the mean of the days so far, weekday
     by weekday as in the half year before; the range holds the day-to-day scatter, what
-    it leaves open of the mean, and that days resemble the days before them; from three
-    weeks on it is no narrower than what the scatter of weeks leaves open.
+    it leaves open of the mean, and that days resemble the days before them.
 
     Args:
         sales: Rows of `daily_sales`; those of the campaign count.
@@ -122,9 +119,7 @@ def follow(
     checks.at_least((last - starts).days + 1, 3, f"days of campaign {campaign!r}", "Look again in some days.")
     days = pd.date_range(starts, last)
     mine = {"sales": sales[sales["promotion"] == campaign].assign(sales=lambda t: t["amount"]), "spend": spend[spend["promotion"] == campaign]}
-    daily = pd.DataFrame({
-        m: mine["sales" if m == "sales" else "spend"].groupby("day")[m].sum().reindex(days, fill_value=0.0) for m in PLANNED
-    })
+    daily = pd.DataFrame({m: mine["sales" if m == "sales" else "spend"].groupby("day")[m].sum().reindex(days, fill_value=0.0) for m in PLANNED})
     owner = str(own["owner"].dropna().iloc[0]) if "owner" in own and own["owner"].notna().any() else ""
     weights = _weekdays(sales, own, pd.date_range(starts, ends))
     rows = []
@@ -165,14 +160,12 @@ def project(values: np.ndarray, shares: np.ndarray, *, confidence: float = 0.9) 
     """
     n, so_far = len(values), float(values.sum())
     ratio, rest = values / shares[:n], shares[n:]
-    middle, left = float(ratio.mean()), float(rest.sum())
-    halves = [_half(ratio, rest, confidence)]
-    if n >= 21:
-        weeks = ratio[n % 7 :].reshape(-1, 7).mean(axis=1)
-        ahead = np.add.reduceat(rest, np.arange(0, len(rest), 7)) if len(rest) else rest
-        halves.append(_half(weeks, ahead, confidence))
-    end = so_far + middle * left
-    return so_far, end, max(so_far, end - max(halves)), end + max(halves)
+    scatter = float(ratio.std(ddof=1))
+    alike = float(np.clip(np.corrcoef(ratio[:-1], ratio[1:])[0, 1], 0, 0.8)) if n > 6 and scatter > 0 else 0.0
+    error = scatter * np.sqrt(((rest**2).sum() + rest.sum() ** 2 / n) * (1 + alike) / (1 - alike))
+    half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * error)
+    end = so_far + float(ratio.mean() * rest.sum())
+    return so_far, end, max(so_far, end - half), end + half
 
 
 def past_ends(sales: pd.DataFrame, promotions: pd.DataFrame, spend: pd.DataFrame, live: Live) -> pd.DataFrame:
@@ -242,9 +235,7 @@ def rates(spend: pd.DataFrame, *, campaign: str, by: Sequence[str] = ("region", 
     return pd.DataFrame(rows)
 
 
-def alerts(
-    sales: pd.DataFrame, promotions: pd.DataFrame, spend: pd.DataFrame, cases: pd.DataFrame, *, live: Live, budget: float = 0.05,
-) -> Alerts:
+def alerts(sales: pd.DataFrame, promotions: pd.DataFrame, spend: pd.DataFrame, cases: pd.DataFrame, *, live: Live, budget: float = 0.05) -> Alerts:
     """Return what gave way in a campaign, within a budget of false alarms.
 
     Watched in each of its regions: clicks per view, orders per click and cost of a
@@ -330,14 +321,6 @@ def _weekdays(sales: pd.DataFrame, own: pd.DataFrame, days: pd.DatetimeIndex) ->
     by = past.groupby(pd.to_datetime(past["day"]).dt.dayofweek)["amount"].sum().reindex(range(7), fill_value=0.0)
     weights = by.to_numpy()[days.dayofweek] + 1e-9
     return weights / weights.sum()
-
-
-def _half(ratio: np.ndarray, rest: np.ndarray, confidence: float) -> float:
-    """Return half the range of what is left, from days or from weeks."""
-    n, scatter = len(ratio), float(ratio.std(ddof=1))
-    alike = float(np.clip(np.corrcoef(ratio[:-1], ratio[1:])[0, 1], 0, 0.8)) if n > 6 and scatter > 0 else 0.0
-    error = scatter * np.sqrt(((rest**2).sum() + rest.sum() ** 2 / n) * (1 + alike) / (1 - alike))
-    return float(stats.t.ppf((1 + confidence) / 2, n - 1) * error)
 
 
 def _ratio(top: np.ndarray, bottom: np.ndarray, confidence: float) -> tuple[float, float, float]:

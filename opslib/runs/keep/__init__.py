@@ -1,0 +1,1 @@
+"""This package owns housekeeping: status, pruning, backup, what changed between runs."""

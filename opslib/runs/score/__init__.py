@@ -1,0 +1,1 @@
+"""This package owns the score: what was foretold and decided, beside what came."""

@@ -1,0 +1,1 @@
+"""This package owns what happens without anybody looking: schedule, alerts, messages."""

@@ -1,0 +1,201 @@
+"""Pages: what is said in both languages, and what the tables hold."""
+
+import ast
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from babel.messages import pofile
+
+from opslib import demo, market, words
+from opslib.market import answer, charts, controls, options, trend
+from opslib.market.choosing import prices, simulate
+
+DAY = dt.date(2026, 6, 28)
+HOME = Path(answer.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def told():
+    tables = demo.make(size=0.02, seed=7).tables
+    survey = market.collect(
+        *(tables[f"survey_{n}"] for n in ("questions", "people", "answers"))
+    )
+    sets = market.weigh(
+        survey, known=market.sizes(tables["customers"], "region"), draws=60
+    )
+    return tables, survey, sets
+
+
+@pytest.fixture(scope="module")
+def study(told):
+    return market.study(
+        told[1], told[2], group_by=["age_group"], sides=["quality", "service", "value"]
+    )
+
+
+@pytest.fixture(scope="module")
+def known(told):
+    return simulate.tastes(
+        told[0]["choice_answers"], told[1].people, told[2], ours="Ours", own=False
+    )
+
+
+def _both(finding):
+    for text in (
+        finding.headline,
+        *(a.what for a in finding.actions),
+        *(c.sentence for c in finding.checks),
+    ):
+        assert "{" not in text.en + text.zh
+        assert text.en != text.zh
+    assert finding.quantity.low <= finding.quantity.value <= finding.quantity.high
+    return finding
+
+
+def test_every_sentence_of_the_room_stands_in_chinese():
+    with (HOME / "locale" / "zh.po").open("rb") as source:
+        known = {str(m.id) for m in pofile.read_po(source) if m.id and m.string}
+    for path in HOME.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and getattr(node.func, "id", "") == "say"
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                assert node.args[0].value in known, (path.name, node.args[0].value)
+
+
+def test_the_survey_page_tells_score_change_and_what_to_do(told, study):
+    finding = _both(answer.survey_results(study, day=DAY))
+    assert "2026Q2" in finding.headline
+    assert finding.actions[0].value > 0
+    table = answer.banner_table(study.book, told[1], "age_group")
+    assert [h.label.en for h in table.headings.values()][3:] == [
+        "18-34 (A)",
+        "35-54 (B)",
+        "55+ (C)",
+    ]
+    base = table.frame.iloc[0]
+    assert str(base["label"]) == "People asked"
+    assert int(base["0"]) == sum(
+        int(base[c].rstrip(" *")) for c in table.headings if c.isdigit() and c != "0"
+    )
+    every = answer.numbers_table(study.book, told[1]).frame
+    assert (every["low"] <= every["value"]).all()
+    assert (every["value"] <= every["high"]).all()
+    live = controls.ratings(study)
+    assert live.compute(quality=0, service=0, value=0).headline.en.startswith(
+        "The recommendation score"
+    )
+
+
+def test_a_page_without_hand_codes_says_so(told, study):
+    import dataclasses
+
+    bare = dataclasses.replace(study, coded=None)
+    finding = _both(answer.survey_results(bare, day=DAY))
+    assert any("code thirty" in c.sentence for c in finding.checks)
+    assert answer.queue_table(None).frame.empty
+
+
+def test_the_price_page_advises_no_price_that_people_refuse(told):
+    found = prices.price_study(told[1], told[2], pd.DataFrame(), cost=12.0)
+    finding = _both(
+        answer.price_sensitivity(found, price_now=18.0, day=DAY, currency="CNY")
+    )
+    upper = found.range.points.set_index("point").loc["upper", "value"]
+    assert str(words.money(upper, "CNY", 2)) in finding.actions[0].what.en
+    kept = answer.price_sensitivity(
+        found, price_now=found.demand.best.value, day=DAY, currency="CNY"
+    )
+    assert kept.actions[0].what.en.startswith("Keep")
+    live = controls.price(found, price_now=18.0, currency="CNY")
+    assert len({str(live.compute(**c).headline) for c in live.cases}) == len(live.cases)
+
+
+def test_the_product_page_says_when_the_best_price_was_the_highest_shown(known):
+    offers = simulate.todays_offers(
+        known, pd.DataFrame(), category="Tea", feature="Plain", price=18.0
+    )
+    costs = {"Plain": 12.0, "Gift box": 14.5}
+    plan = simulate.best_offer(known, offers, costs, between=(14, 20), tries=4)
+    finding = _both(answer.product_choice(known, plan, offers, day=DAY, currency="GBP"))
+    failed = [c.sentence.en for c in finding.checks if c.passed is False]
+    assert any("highest that was shown" in s for s in failed)
+    live = controls.offer(known, offers, costs, currency="GBP")
+    assert "0.00" in live.compute(**live.cases[0]).headline.en
+
+
+def test_the_market_page_names_category_month_and_cost_and_keeps_a_forecast(told):
+    tables = told[0]
+    found = trend.market_trend(
+        tables["market_sales"], tables["market_prices"], ours="Ours"
+    )
+    finding = _both(
+        answer.market_trend(found, pd.DataFrame(), ours="Ours", day=DAY, currency="GBP")
+    )
+    assert "Snacks" in finding.headline
+    assert "Sept 2025" in finding.headline.en
+    assert finding.actions[0].value > 0
+    assert set(finding.predictions[0].quantiles) == {"0.1", "0.5", "0.9"}
+    flat = found.changes.assign(found=1.0)
+    import dataclasses
+
+    quiet = answer.market_trend(
+        dataclasses.replace(found, changes=flat),
+        pd.DataFrame(),
+        ours="Ours",
+        day=DAY,
+        currency="GBP",
+    )
+    assert "no category" in quiet.headline.en
+
+
+def test_the_options_page_tells_gain_risk_and_who_is_against(told, known):
+    tables = told[0]
+    large = tables["market_sales"].assign(units=lambda f: f["units"] * 50)
+    found = options.plan(
+        tables["options"],
+        known,
+        tables["market_prices"],
+        large,
+        ours="Ours",
+        day=DAY,
+    )
+    best = found.table.iloc[0]["option"]
+    views = pd.DataFrame(
+        {
+            "option": [best],
+            "department": ["Finance"],
+            "view": ["against"],
+            "reason": ["<b>no</b>"],
+        }
+    )
+    finding = _both(
+        answer.option_choice(
+            found, tables["options"], views, pd.DataFrame(), day=DAY, currency="GBP"
+        )
+    )
+    assert best in finding.headline
+    assert any(
+        c.passed is False and "1 against" in c.sentence.en for c in finding.checks
+    )
+    assert all(a.due >= DAY for a in finding.actions)
+    live = controls.option(found, currency="GBP")
+    ruin = live.compute(market=0.0, cost=0.0, spend=2.0).headline
+    assert ruin != live.compute(market=0.0, cost=0.0, spend=0.0).headline
+    assert np.isfinite(found.table["profit"]).all()
+
+
+def test_every_chart_reads_in_both_languages(study):
+    for figure in (
+        charts.score_by_wave(study.waves),
+        charts.quadrants(study.driving),
+        charts.picked(study.book, "wants"),
+        charts.own_words(study.coded),
+    ):
+        twins = figure.layout.meta["opslib_words"]
+        assert twins[figure.layout.title.text]["zh"] != figure.layout.title.text
