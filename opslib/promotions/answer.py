@@ -188,7 +188,7 @@ def plans_table(scored: pd.DataFrame, currency: str) -> Table:
     return Table(name="plans", title=say("Earlier splits, judged with today's curve"), frame=frame, headings={"name": _head(say("Split")), **{k: _head(v, "money", unit=currency) for k, v in money.items()}, "share": _head(say("Of the best for that budget"), "percent")})
 
 
-def tests_table(tests: pd.DataFrame, currency: str) -> Table:
+def experiments_table(tests: pd.DataFrame, currency: str) -> Table:
     """Return the experiments that would settle what each channel adds."""
     frame = tests.assign(sure=[say("yes") if p else say("no, it would take too long") for p in tests["possible"]])
     head = {"channel": _head(say("Channel")), "doubt": _head(say("Width of its range"), "money", unit=currency), "regions": _head(say("Switch off in")), "weeks": _head(say("Weeks"), "number"), "loss": _head(say("Sales not made a week"), "money", unit=currency), "sure": _head(say("Would show it"))}

@@ -69,7 +69,7 @@ def credit_paths(paths: pd.DataFrame, *, order: int = 1, draws: int = 200, order
     Example:
         >>> told = pd.DataFrame({"path": ["a > b", "b"], "conversions": [1, 1], "nulls": [0, 2]})
         >>> credit_paths(told, draws=0).shares.set_index("channel")["removal"].round(3).to_dict()
-        {'a': 0.333, 'b': 0.667}
+        {'b': 0.8, 'a': 0.2}
     """
     checks.columns(paths, ["path", "conversions", "nulls"], "paths")
     checks.one_of(order, "order", ORDERS)

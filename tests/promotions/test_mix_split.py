@@ -185,7 +185,7 @@ def test_the_page_names_owner_day_and_worth_and_speaks_chinese(fitted):
     assert (spread["spread"] >= 1).all()
     shown = [
         answer.returns_table(returns, "GBP"), answer.next_table(returns, 0.4), answer.split_table(split, curve, "GBP"),
-        answer.forms_table(spread, "GBP"), answer.recovery_table(tested), answer.tests_table(promotions.next_test(mix, curve), "GBP"),
+        answer.forms_table(spread, "GBP"), answer.recovery_table(tested), answer.experiments_table(promotions.next_test(mix, curve), "GBP"),
     ]  # fmt: skip
     for table in shown:
         assert set(table.headings) <= set(table.frame.columns), table.name
