@@ -1,6 +1,7 @@
 """This module owns the command line; each verb calls one function.
 
 Imports stand inside the verbs, so that help and a run with nothing to do are quick.
+Long because every verb says each of its options in words.
 """
 
 from __future__ import annotations
@@ -220,6 +221,31 @@ def status(company: Company = "demo") -> None:
 
 
 @app.command()
+def schedule(
+    company: Company = "demo",
+    now: Annotated[
+        bool, typer.Option("--now", help="Load, run what is due, tell.")
+    ] = False,
+    write: Annotated[str, typer.Option(help="cron or systemd: write its files.")] = "",
+    to: Annotated[Path, typer.Option(help="Folder for these files.")] = Path(
+        "schedule"
+    ),
+    at: Annotated[str, typer.Option(help="Time of day.")] = "05:15",
+) -> None:
+    """Show what is due and why. Example: opslib schedule --write systemd --at 05:15."""
+    from opslib.runs.watch import schedule as plan
+
+    _speak(company)
+    if write:
+        for path in plan.write(company, write, to, at=at):
+            print(_short(path))
+    elif now:
+        _scheduled(company)
+    else:
+        print(plan.report(company))
+
+
+@app.command()
 def alert(
     company: Company = "demo",
     monday: Annotated[
@@ -380,6 +406,24 @@ def _demo_if_needed(company: str) -> None:
     if company != "demo" or keys.demo_is_fresh(places.warehouse("demo")):
         return
     demo()
+
+
+def _scheduled(company: str) -> None:
+    """Load first, then run what is due, then tell; a failed load stops no run."""
+    from opslib import runs
+    from opslib.warehouse import intake
+
+    try:
+        print(intake.load(company).report())
+    except OpslibError as error:
+        print(error.sentence(words.spoken_language()), file=sys.stderr)
+    batch = runs.run(company, due=True)
+    _publish(company, changed=batch.started > 0)
+    print(batch.summary())
+    try:
+        alert(company, monday=True)
+    except typer.Exit as told:
+        raise typer.Exit(max(batch.exit_code, told.exit_code)) from None
 
 
 def _publish(company: str, *, changed: bool) -> None:

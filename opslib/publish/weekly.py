@@ -1,5 +1,6 @@
 """This module owns the Monday message: for each department three sentences, a picture."""
 
+# fmt: off
 from __future__ import annotations
 
 import datetime as dt
@@ -34,31 +35,19 @@ def tell(company: str, now: dt.date | None = None) -> list[tuple[str, Text]]:
         for channel in companies.read(company).alerts:
             if channel.get("department", reader) != reader:
                 continue
-            message = compose(
-                company, reader, channel.get("language", "en"), channel.get("link", "")
-            )
+            message = compose(company, reader, channel.get("language", "en"), channel.get("link", ""))
             if message is None:
                 continue
             cause = f"monday {reader} {week.year}-{week.week:02d}"
             try:
                 if alerts.once(company, cause, channel, message):
-                    done.append(
-                        (
-                            "sent",
-                            say(
-                                "weekly message to {reader}",
-                                reader=gallery.reader_name(reader),
-                            ),
-                        )
-                    )
+                    done.append(("sent", say("weekly message to {reader}", reader=gallery.reader_name(reader))))
             except OpslibError as error:
                 done.append(("failed", words.text(error.args[0])))
     return done
 
 
-def compose(
-    company: str, reader: str, language: str, link: str = ""
-) -> send.Message | None:
+def compose(company: str, reader: str, language: str, link: str = "") -> send.Message | None:
     """Return a department's message, or None where none of its questions is answered.
 
     Args:
@@ -68,11 +57,7 @@ def compose(
         link: Address under which the gallery is read, or empty.
     """
     mine = [e for e in listing.entries().values() if reader in e.readers]
-    runs = [
-        r
-        for e in mine
-        if (r := manifest.standing(manifest.of_notebook(company, e.name)))
-    ]
+    runs = [r for e in mine if (r := manifest.standing(manifest.of_notebook(company, e.name)))]
     if not runs:
         return None
     best = max(runs, key=_worth)
@@ -82,19 +67,21 @@ def compose(
     first = finding.actions[0] if finding.actions else None
     step = (
         say("Next: {what} ({owner}, by {day})", what=first.what, owner=first.owner, day=words.day(first.due))
-        if first else say("Nothing needs to be done for it now.")
-    )  # fmt: skip
+        if first
+        else say("Nothing needs to be done for it now.")
+    )
     rest = say(
-        "{count} actions are open from {answers} answers, {late} of them overdue.", count=words.number(len(acts), 0),
-        answers=words.number(len(runs), 0), late=words.number(int(acts["overdue"].sum()), 0),
-    )  # fmt: skip
+        "{count} actions are open from {answers} answers, {late} of them overdue.",
+        count=words.number(len(acts), 0),
+        answers=words.number(len(runs), 0),
+        late=words.number(int(acts["overdue"].sum()), 0),
+    )
     sentences = [finding.headline, step, rest]
     title = say("This week for {reader}", reader=gallery.reader_name(reader))
     page = f"{link.rstrip('/')}/{best['folder']}/report.html" if link else ""
     return send.Message(
-        title=title.in_language(language), text="\n".join(s.in_language(language) for s in sentences),
-        link=page, picture=_picture(best, language),
-    )  # fmt: skip
+        title=title.in_language(language), text="\n".join(s.in_language(language) for s in sentences), link=page, picture=_picture(best, language)
+    )
 
 
 def _worth(run: dict[str, Any]) -> float:

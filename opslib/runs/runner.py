@@ -152,6 +152,7 @@ def run(
     for job in jobs:
         kept = None if options.get("force") else work.kept(company, job)
         if kept:
+            work.sweep(company, job)
             results.append({**kept, "exit": "reused"})
         else:
             waiting.append(job)

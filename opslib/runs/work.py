@@ -4,6 +4,7 @@ A run whose data was exchanged while it worked is thrown away and done again, a 
 that died is started again after a pause; whatever else ends a run ends it for good.
 """
 
+# fmt: off
 from __future__ import annotations
 
 import contextlib
@@ -11,6 +12,7 @@ import dataclasses
 import datetime as dt
 import os
 import platform
+import shutil
 import threading
 import time
 from dataclasses import dataclass, field
@@ -64,12 +66,18 @@ def say_exit(kind: str) -> Text:
 def exits() -> dict[str, Text]:
     """Return every exit class in words; each has its entry in RUNBOOK.md."""
     return {
-        "ok": say("ok"), "reused": say("kept"), "lacking data": say("lacks data"),
-        "cell error": say("error"), "timeout": say("took too long"),
-        "killed": say("kernel died"), "out of memory": say("out of memory"),
+        "ok": say("ok"),
+        "reused": say("kept"),
+        "lacking data": say("lacks data"),
+        "cell error": say("error"),
+        "timeout": say("took too long"),
+        "killed": say("kernel died"),
+        "out of memory": say("out of memory"),
         "data changed": say("data changed meanwhile"),
-        "stopped": say("stopped"), "lost": say("lost"), "running": say("running"),
-    }  # fmt: skip
+        "stopped": say("stopped"),
+        "lost": say("lost"),
+        "running": say("running"),
+    }
 
 
 @dataclass
@@ -103,10 +111,14 @@ class Board:
             left = self.total - self.done - len(self.running)
             said = say(
                 "[{done}/{total}] {label}: {exit}, {seconds} s; running: {running}; {left} left",
-                done=str(self.done), total=str(self.total), label=label,
-                exit=say_exit(result["exit"]), seconds=str(result.get("seconds", "")),
-                running=", ".join(self.running) or "-", left=str(left),
-            )  # fmt: skip
+                done=str(self.done),
+                total=str(self.total),
+                label=label,
+                exit=say_exit(result["exit"]),
+                seconds=str(result.get("seconds", "")),
+                running=", ".join(self.running) or "-",
+                left=str(left),
+            )
             self.tell(str(said))
 
 
@@ -123,15 +135,8 @@ def opening(company: str, job: Job, stamp: dict[str, Any]) -> dict[str, Any]:
         "turn": job.turn,
         **({"replay": True} if job.replay else {}),
         "started": dt.datetime.now().isoformat(timespec="seconds"),
-        "versions": {
-            "python": platform.python_version(),
-            "opslib": metadata.version("opslib"),
-            "source": keys.source_hash(),
-        },
-        "data": {
-            "snapshot": stamp.get("snapshot", ""),
-            "tables": {t: stamp.get("tables", {}).get(t, {}) for t in job.entry.tables},
-        },
+        "versions": {"python": platform.python_version(), "opslib": metadata.version("opslib"), "source": keys.source_hash()},
+        "data": {"snapshot": stamp.get("snapshot", ""), "tables": {t: stamp.get("tables", {}).get(t, {}) for t in job.entry.tables}},
     }
 
 
@@ -161,15 +166,24 @@ def kept(company: str, job: Job) -> dict[str, Any] | None:
     return told if whole else None
 
 
+def sweep(company: str, job: Job) -> None:
+    """Remove what killed runs of the same question and parameters left unfinished."""
+    home = keys.report_folder(company, job.entry, job.day, job.key).parent
+    for left in home.glob(f"*{manifest.RUNNING}"):
+        key = left.name.removesuffix(manifest.RUNNING).split("_")[-1]
+        with manifest.alone(f"{company}-{key}"):
+            told = manifest.read(left)
+            if told is None or (told["exit"] == "lost" and told["parameters"] == job.values):
+                shutil.rmtree(left, ignore_errors=True)
+
+
 def last_day(stamp: dict[str, Any]) -> str:
     """Return the last complete day that a stamp speaks of."""
     days = {n: t["last_day"] for n, t in stamp["tables"].items() if t["last_day"]}
     return days.get("sales_lines") or max(days.values(), default="0000-00-00")
 
 
-def run_one(
-    company: str, job: Job, terms: Terms, board: Board, stop: threading.Event
-) -> dict[str, Any]:
+def run_one(company: str, job: Job, terms: Terms, board: Board, stop: threading.Event) -> dict[str, Any]:
     """Do one run, again where the cause of its failure passes; return its manifest.
 
     Two processes never work on the same key: the second waits and takes the answer
@@ -187,6 +201,8 @@ def run_one(
         if result["exit"] not in PASSING or pause is None or stop.wait(pause):
             break
     board.end(job.label, result)
+    if result["exit"] == "ok":
+        sweep(company, job)
     return result
 
 
@@ -197,18 +213,12 @@ def _as_of_now(company: str, job: Job, stamp: dict[str, Any]) -> Job:
     return dataclasses.replace(job, key=key, day=day)
 
 
-def _attempt(
-    company: str, job: Job, stamp: dict[str, Any], terms: Terms, board: Board,
-    stop: threading.Event, tries: int,
-) -> dict[str, Any]:  # fmt: skip
+def _attempt(company: str, job: Job, stamp: dict[str, Any], terms: Terms, board: Board, stop: threading.Event, tries: int) -> dict[str, Any]:
     told = {**opening(company, job, stamp), "tries": tries}
     if stop.is_set():
         return {**told, "exit": "stopped", "cell": "", "message": ""}
     folder = keys.report_folder(company, job.entry, job.day, job.key)
-    watch: dict[str, Any] = {
-        "deadline": time.monotonic() + terms.timeout,
-        "tables": job.entry.tables, "memory_mb": terms.memory_mb,
-    }  # fmt: skip
+    watch: dict[str, Any] = {"deadline": time.monotonic() + terms.timeout, "tables": job.entry.tables, "memory_mb": terms.memory_mb}
     board.begin(job.label, watch)
     begun = time.monotonic()
     working: Path | None = None
@@ -232,9 +242,7 @@ def _attempt(
     }
     if working is not None:
         with contextlib.suppress(OSError):
-            result["folder"] = str(
-                manifest.close(working, result).relative_to(places.reports())
-            )
+            result["folder"] = str(manifest.close(working, result).relative_to(places.reports()))
     return result
 
 
@@ -244,10 +252,7 @@ def _failure(error: Exception, cell: str) -> dict[str, Any]:
     if isinstance(error, OpslibError):
         cell, what = "", error.sentence()
     elif isinstance(error, OSError):
-        said = say(
-            "the run could not be kept: {what}; free space and run again",
-            what=str(error),
-        )
+        said = say("the run could not be kept: {what}; free space and run again", what=str(error))
         what = str(said)
     return {"exit": "cell error", "cell": cell, "message": what}
 
@@ -258,32 +263,21 @@ def _exchanged(company: str, job: Job, stamp: dict[str, Any]) -> bool:
     return any(now.get(t) != stamp["tables"].get(t) for t in job.entry.tables)
 
 
-def _execute(
-    job: Job, working: Path, kernel: str, watch: dict[str, Any]
-) -> dict[str, Any]:
+def _execute(job: Job, working: Path, kernel: str, watch: dict[str, Any]) -> dict[str, Any]:
     import json
 
     from opslib.runs import engine
 
     output = working / "notebook.ipynb"
     try:
-        kind, cell, what = engine.execute(
-            job.entry.path, output, job.values, kernel=kernel, watch=watch
-        )
+        kind, cell, what = engine.execute(job.entry.path, output, job.values, kernel=kernel, watch=watch)
     except json.JSONDecodeError as error:
-        raise RunError(
-            say("{name} is no notebook: {what}", name=job.entry.name, what=str(error)),
-            notebook=job.entry.name,
-        ) from None
+        raise RunError(say("{name} is no notebook: {what}", name=job.entry.name, what=str(error)), notebook=job.entry.name) from None
     told: dict[str, Any] = {"exit": kind, "cell": cell, "message": what}
     if kind == "ok":
         told["finding"] = manifest.finding_of(json.loads(output.read_text("utf-8")))
         if told["finding"] is None:
-            told |= {
-                "exit": "cell error",
-                "cell": "answer",
-                "message": str(say("no finding was shown")),
-            }
+            told |= {"exit": "cell error", "cell": "answer", "message": str(say("no finding was shown"))}
     return told
 
 

@@ -113,7 +113,7 @@ def test_a_pruned_run_is_not_taken_for_an_answer(demo_home):
     entry, stamp = listing.entries()[NAME], read_stamp("demo")
     key = keys.run_key(entry, {}, "demo", stamp)
     _kept("2026-01-01", key, age=200)
-    _kept("2026-02-01", "new", age=200)
+    _kept("2026-02-01", "new", age=200, turn=2)
     job = work.Job(entry=entry, values={}, key=key, day="2026-01-01", label="")
     assert work.kept("demo", job)
     prune.prune(prune.plan("demo"))

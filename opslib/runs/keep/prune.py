@@ -4,6 +4,7 @@ A run older than the rule is stripped to its manifest, so that its words can sti
 scored and its actions followed; the standing answer of each question is never touched.
 """
 
+# fmt: off
 from __future__ import annotations
 
 import datetime as dt
@@ -55,12 +56,7 @@ def plan(company: str, *, days: int = 90) -> list[Leaving]:
         for told in runs:
             path = places.reports() / told["folder"]
             old = dt.datetime.fromisoformat(told["started"]) <= before
-            if (
-                told is standing
-                or told is newest
-                or not old
-                or told["exit"] == "running"
-            ):
+            if told is standing or told is newest or not old or told["exit"] == "running":
                 continue
             kind = "strip" if told["exit"] == "ok" else "broken"
             size = _size(path, kind)
@@ -91,24 +87,19 @@ def prune(leaving: list[Leaving]) -> int:
 
 def told(leaving: list[Leaving]) -> Text:
     """Say in words what a plan lets go, by kind."""
-    names = {
-        "strip": say("old runs, of which the record stays"),
-        "broken": say("failed or lost runs"), "cache": say("kept results of costly steps"),
-    }  # fmt: skip
+    names = {"strip": say("old runs, of which the record stays"), "broken": say("failed or lost runs"), "cache": say("kept results of costly steps")}
     lines = [
         say(
-            "  {count} {what}: {size} MB", what=what,
+            "  {count} {what}: {size} MB",
+            what=what,
             count=number(sum(o.kind == kind for o in leaving), 0),
             size=number(sum(o.size for o in leaving if o.kind == kind) / 1e6, 1),
         )
-        for kind, what in names.items() if any(o.kind == kind for o in leaving)
-    ] or [say("  nothing is old enough to go")]  # fmt: skip
+        for kind, what in names.items()
+        if any(o.kind == kind for o in leaving)
+    ] or [say("  nothing is old enough to go")]
     return Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines))
 
 
 def _size(path: Path, kind: str) -> int:
-    return sum(
-        f.stat().st_size
-        for f in path.rglob("*")
-        if f.is_file() and (kind != "strip" or f.name != manifest.FILE)
-    )
+    return sum(f.stat().st_size for f in path.rglob("*") if f.is_file() and (kind != "strip" or f.name != manifest.FILE))

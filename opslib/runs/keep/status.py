@@ -1,5 +1,6 @@
 """This module owns the state of the house in words: what ran, what failed, how old."""
 
+# fmt: off
 from __future__ import annotations
 
 import datetime as dt
@@ -17,14 +18,7 @@ def report(company: str) -> Text:
     stamp = read_stamp(company)
     held = {n: t for n, t in stamp["tables"].items() if t["rows"]}
     last = max((t["last_day"] for t in held.values()), default="-")
-    lines = [
-        say(
-            "{company}: {tables} tables, data to {day}",
-            company=company,
-            tables=str(len(held)),
-            day=last or "-",
-        )
-    ]
+    lines = [say("{company}: {tables} tables, data to {day}", company=company, tables=str(len(held)), day=last or "-")]
     for entry in listing.entries().values():
         runs = manifest.of_notebook(company, entry.name)
         if not runs:

@@ -4,6 +4,7 @@
 fact; a kind without an entry is kept but not scored.
 """
 
+# fmt: off
 from __future__ import annotations
 
 import functools
@@ -87,10 +88,7 @@ class Facts:
             self.frame = self.frame.assign(_seen=first)
         self._sums: dict[tuple, dict[tuple, tuple[np.ndarray, np.ndarray]]] = {}
 
-    def value(
-        self, target: dict[str, str], since: pd.Timestamp, until: pd.Timestamp,
-        run_day: pd.Timestamp,
-    ) -> float:  # fmt: skip
+    def value(self, target: dict[str, str], since: pd.Timestamp, until: pd.Timestamp, run_day: pd.Timestamp) -> float:
         """Return the sum after `since` and up to `until`; unknown before the data.
 
         Args:
@@ -102,19 +100,13 @@ class Facts:
         if self.frame.empty or (self.first - since).days > 1:
             return float("nan")
         chosen = {k: v for k, v in target.items() if k in self.frame and v != "all"}
-        days, sums = self._of(tuple(sorted(chosen)), run_day).get(
-            tuple(chosen[k] for k in sorted(chosen)), (None, None)
-        )
+        days, sums = self._of(tuple(sorted(chosen)), run_day).get(tuple(chosen[k] for k in sorted(chosen)), (None, None))
         if days is None or sums is None:
             return 0.0
-        ends = days.searchsorted(
-            [since.to_datetime64(), until.to_datetime64()], "right"
-        )
+        ends = days.searchsorted([since.to_datetime64(), until.to_datetime64()], "right")
         return float(sums[ends[1]] - sums[ends[0]])
 
-    def _of(
-        self, columns: tuple[str, ...], run_day: pd.Timestamp
-    ) -> dict[tuple, tuple[np.ndarray, np.ndarray]]:
+    def _of(self, columns: tuple[str, ...], run_day: pd.Timestamp) -> dict[tuple, tuple[np.ndarray, np.ndarray]]:
         """Return days and running sums for each value of the columns."""
         import numpy as np
 
@@ -125,10 +117,7 @@ class Facts:
                 rows = rows[rows["_seen"] <= run_day]
             groups = rows.groupby(list(columns)) if columns else [((), rows)]
             self._sums[key] = {
-                name if isinstance(name, tuple) else (name,): (
-                    group["_at"].to_numpy(),
-                    np.r_[0.0, group[self.rule.column].to_numpy(float).cumsum()],
-                )
+                name if isinstance(name, tuple) else (name,): (group["_at"].to_numpy(), np.r_[0.0, group[self.rule.column].to_numpy(float).cumsum()])
                 for name, group in groups
             }
         return self._sums[key]

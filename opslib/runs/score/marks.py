@@ -5,6 +5,7 @@ off, by its quantile loss, and beside the naive guess that the last like span co
 again.
 """
 
+# fmt: off
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,26 @@ if TYPE_CHECKING:
 
 LEAST_DUE_DAYS = 6
 COLUMNS = [
-    "name", "room", "notebook", "key", "run_day", "due", "target", "unit", "low", "mid",
-    "high", "promised", "actual", "naive", "held", "miss", "naive_miss", "loss", "replay",
-]  # fmt: skip
+    "name",
+    "room",
+    "notebook",
+    "key",
+    "run_day",
+    "due",
+    "target",
+    "unit",
+    "low",
+    "mid",
+    "high",
+    "promised",
+    "actual",
+    "naive",
+    "held",
+    "miss",
+    "naive_miss",
+    "loss",
+    "replay",
+]
 
 
 def score(company: str) -> pd.DataFrame:
@@ -39,11 +57,7 @@ def score(company: str) -> pd.DataFrame:
     with open_store(company) as store:
         last = pd.Timestamp(store.last_complete_day())
         for name, rule in facts.rules().items():
-            due = [
-                (m, p)
-                for m, p in found
-                if p["name"] == name and pd.Timestamp(p["due"]) <= last
-            ]
+            due = [(m, p) for m, p in found if p["name"] == name and pd.Timestamp(p["due"]) <= last]
             if due:
                 held = facts.Facts(rule, store.read(rule.reads))
                 rows += [r for m, p in due if (r := _mark(held, m, p))]
@@ -70,28 +84,25 @@ def summary(marked: pd.DataFrame) -> pd.DataFrame:
         naive = both["naive_miss"].sum()
         total = group["actual"].abs().sum()
         row = {
-            "name": name, "room": group["room"].iloc[0], "notebook": group["notebook"].iloc[-1], "scored": len(group),
-            "due_days": len(by_day), "held": group["held"].mean(),
+            "name": name,
+            "room": group["room"].iloc[0],
+            "notebook": group["notebook"].iloc[-1],
+            "scored": len(group),
+            "due_days": len(by_day),
+            "held": group["held"].mean(),
             "promised": group["promised"].mean(),
             "bias": (group["mid"] - group["actual"]).sum() / total if total else float("nan"),
             "nearer": 1 - both["miss"].sum() / naive if naive else float("nan"),
-        }  # fmt: skip
+        }
         rows.append({**row, "verdict": _verdict(row, by_day)})
-    columns = [
-        "name", "room", "notebook", "scored", "due_days", "held", "promised", "bias",
-        "nearer", "verdict",
-    ]  # fmt: skip
+    columns = ["name", "room", "notebook", "scored", "due_days", "held", "promised", "bias", "nearer", "verdict"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _mark(
-    held: facts.Facts, told: dict[str, Any], p: dict[str, Any]
-) -> dict[str, Any] | None:
+def _mark(held: facts.Facts, told: dict[str, Any], p: dict[str, Any]) -> dict[str, Any] | None:
     import pandas as pd
 
-    levels = sorted(
-        (float(k), float(v)) for k, v in p["quantiles"].items() if v is not None
-    )
+    levels = sorted((float(k), float(v)) for k, v in p["quantiles"].items() if v is not None)
     run_day, due = pd.Timestamp(told["day"]), pd.Timestamp(p["due"])
     if len(levels) < 2 or due <= run_day:
         return None
@@ -105,13 +116,26 @@ def _mark(
     mid = min(levels, key=lambda level: abs(level[0] - 0.5))[1]
     loss = [2 * max(q * (actual - v), (q - 1) * (actual - v)) for q, v in levels]
     return {
-        "name": p["name"], "room": told["room"], "notebook": told["name"], "key": told["key"],
-        "run_day": run_day, "due": due, "target": " ".join(p["target"].values()), "unit": p["unit"],
-        "low": low, "mid": mid, "high": high, "promised": levels[-1][0] - levels[0][0],
-        "actual": actual, "naive": naive, "held": low <= actual <= high,
-        "miss": abs(actual - mid), "naive_miss": abs(actual - naive),
-        "loss": sum(loss) / len(loss), "replay": bool(told.get("replay")),
-    }  # fmt: skip
+        "name": p["name"],
+        "room": told["room"],
+        "notebook": told["name"],
+        "key": told["key"],
+        "run_day": run_day,
+        "due": due,
+        "target": " ".join(p["target"].values()),
+        "unit": p["unit"],
+        "low": low,
+        "mid": mid,
+        "high": high,
+        "promised": levels[-1][0] - levels[0][0],
+        "actual": actual,
+        "naive": naive,
+        "held": low <= actual <= high,
+        "miss": abs(actual - mid),
+        "naive_miss": abs(actual - naive),
+        "loss": sum(loss) / len(loss),
+        "replay": bool(told.get("replay")),
+    }
 
 
 def _verdict(row: dict[str, Any], by_day: pd.Series) -> str:

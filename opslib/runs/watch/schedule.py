@@ -4,23 +4,30 @@ A question is due by the calendar (a new day, week, month, quarter or year since
 last answer), so a missed run is caught up at the next look.
 """
 
+# fmt: off
 from __future__ import annotations
 
 import datetime as dt
+import re
+import shlex
+import sys
 from typing import TYPE_CHECKING, Any
 
+from opslib import places
+from opslib.errors import ParameterError
 from opslib.runs import keys, listing, manifest
+from opslib.warehouse.store import read_stamp
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from opslib.runs.listing import Entry
 
 say = catalogue(__package__ or "opslib.runs.watch")
 
 
-def due(
-    company: str, entry: Entry, stamp: dict[str, Any], now: dt.datetime | None = None
-) -> Text | None:
+def due(company: str, entry: Entry, stamp: dict[str, Any], now: dt.datetime | None = None) -> Text | None:
     """Return why a question is due, or None where it is not.
 
     Args:
@@ -36,20 +43,72 @@ def due(
         return say("never answered")
     last = dt.datetime.fromisoformat(good["started"])
     if last > now:
-        return say(
-            "its last answer bears a later date than today; the clock was set back"
-        )
+        return say("its last answer bears a later date than today; the clock was set back")
     if _period(last, entry.cadence) == _period(now, entry.cadence):
         return None
     held = good["data"]["tables"]
-    if any(
-        stamp["tables"].get(t, {}).get("content") != held[t].get("content")
-        for t in held
-    ):
+    if any(stamp["tables"].get(t, {}).get("content") != held[t].get("content") for t in held):
         return say("its time has come, with new data")
     if good["versions"]["source"] != keys.source_hash():
         return say("its time has come, with a new version")
     return say("its time has come; nothing has changed")
+
+
+def report(company: str, now: dt.datetime | None = None) -> Text:
+    """Say for each question whether it is due, and why or since when it is answered."""
+    stamp, lines = read_stamp(company), []
+    for entry in listing.entries().values():
+        lack, why = listing.lacking(entry, stamp), due(company, entry, stamp, now)
+        state = say("lacks data: {what}", what=lack[0]) if lack else say("due: {why}", why=why) if why else say("not due")
+        lines.append(say("  {name} ({cadence}): {state}", name=entry.name, cadence=entry.cadence, state=state))
+    return Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines))
+
+
+def write(company: str, kind: str, to: Path, *, at: str = "05:15") -> list[Path]:
+    """Write what starts the schedule and the dashboards by themselves.
+
+    Args:
+        company: Whose.
+        kind: `cron` (one file of entries) or `systemd` (timer and services of a user).
+        to: Folder.
+        at: Time of day, hours and minutes.
+
+    Raises:
+        ParameterError: The kind or the time is none.
+    """
+    if kind not in ("cron", "systemd"):
+        raise ParameterError(say("{kind} is no scheduler here; write cron or systemd", kind=repr(kind)), name="write", given=kind)
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", at):
+        raise ParameterError(say("{at} is no time of day, such as 05:15", at=repr(at)), name="at", given=at)
+    made = _cron(company, at) if kind == "cron" else _systemd(company, at)
+    to.mkdir(parents=True, exist_ok=True)
+    for name, text in made.items():
+        (to / name).write_text(text, "utf-8")
+    return [to / name for name in made]
+
+
+def _cron(company: str, at: str) -> dict[str, str]:
+    hour, minute = (int(n) for n in at.split(":"))
+    begin = f"cd {shlex.quote(str(places.root()))} && {shlex.quote(sys.executable)} -m opslib"
+    log = f"{shlex.quote(str(places.root() / '.cache' / 'schedule.log'))} 2>&1"
+    lines = [
+        f"{minute} {hour} * * * {begin} schedule --now --company {company} >> {log}",
+        f"@reboot {begin} serve >> {log}",
+    ]
+    return {f"opslib-{company}.cron": "".join(line.replace("%", r"\%") + "\n" for line in lines)}
+
+
+def _systemd(company: str, at: str) -> dict[str, str]:
+    root, python = (str(p).replace("%", "%%") for p in (places.root(), sys.executable))
+    about = f'WorkingDirectory={root}\nEnvironment="OPSLIB_HOME={root}"\nExecStart="{python}" -m opslib'
+    return {
+        f"opslib-{company}.service": f"[Unit]\nDescription=opslib: load and run {company}\n\n[Service]\nType=oneshot\n"
+        f"{about} schedule --now --company {company}\nTimeoutStartSec=8h\nNice=5\n",
+        f"opslib-{company}.timer": f"[Unit]\nDescription=opslib: when {company} is looked at\n\n[Timer]\nOnCalendar=*-*-* {at}:00\n"
+        "Persistent=true\n\n[Install]\nWantedBy=timers.target\n",
+        "opslib-dashboards.service": f"[Unit]\nDescription=opslib: dashboards\n\n[Service]\n{about} serve\n"
+        "Restart=always\nRestartSec=5\n\n[Install]\nWantedBy=default.target\n",
+    }
 
 
 def _period(when: dt.datetime, cadence: str) -> tuple[int, ...]:
