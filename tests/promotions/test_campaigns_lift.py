@@ -140,18 +140,22 @@ def test_larger_and_longer_tests_see_smaller_lifts(judged):
     )
 
 
-def test_noise_makes_the_page_say_that_it_cannot_tell():
-    sales, plan = _sales(lift=0.05, noise=0.6), _plan()
-    found = campaigns.judge_campaign(sales, plan, campaign="OWN", day=DAY)
-    tests = campaigns.design(sales, plan, found, day=DAY)
+def test_where_no_plausible_lift_could_be_seen_the_page_says_do_not_run(judged):
+    sales, plan = _sales(lift=0.3), _plan()
+    none = pd.DataFrame(
+        columns=["promotion", "customer", "arm", "day", "responded", "spend"]
+    )
     told = campaigns.answer.lift(
-        found, campaigns.worth(found, margin=0.4), tests, campaigns.all_campaigns(sales, plan, found, day=DAY, margin=0.4),
-        campaigns.judge_arms(pd.DataFrame(columns=["promotion", "customer", "arm", "day", "responded", "spend"]), pd.DataFrame(), day=DAY),
-        day=DAY, currency="GBP", plausible=0.1,
+        judged, campaigns.worth(judged, margin=0.4), campaigns.design(sales, plan, judged, day=DAY),
+        campaigns.all_campaigns(sales, plan, judged, day=DAY, margin=0.4), campaigns.judge_arms(none, pd.DataFrame(), day=DAY),
+        day=DAY, currency="GBP", plausible=0.02,
     )  # fmt: skip
     assert "cannot answer" in told.headline.en
     assert any("Do not run a test" in a.what.en for a in told.actions)
     assert told.headline.zh != told.headline.en
+    assert not next(
+        c for c in told.checks if c.name.en == "Lifts that can be seen"
+    ).passed
 
 
 def test_exact_weights_of_a_mix_are_found():

@@ -71,7 +71,7 @@ def by_region(found: pd.DataFrame) -> Any:
     """Return where each region ends, as a share of its own targets."""
     names = measure_names()
     known = found[found["target"] > 0]
-    frame = pd.DataFrame({"name": [f"{r}: {names[m]}" for r, m in zip(known["region"], known["measure"], strict=True)], **{c: known[c] / known["target"] * 100 for c in ("end", "low", "high")}})
+    frame = pd.DataFrame({"name": [say("{region}: {measure}", region=r, measure=names[m]) for r, m in zip(known["region"], known["measure"], strict=True)], **{c: known[c] / known["target"] * 100 for c in ("end", "low", "high")}})
     return forms.dots(frame, y="name", x="end", low="low", high="high", reference=100.0, title=say("Where each region ends, against its own targets"), x_title=say("At the end (% of the target)"))
 
 
