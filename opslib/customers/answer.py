@@ -19,6 +19,8 @@ from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantit
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from opslib.customers.care.record import Record
     from opslib.customers.churn import Churn
     from opslib.customers.segments import Segments
@@ -102,10 +104,10 @@ def group_names(found: Segments) -> list[Text]:
 
 def groups_table(found: Segments, currency: str) -> Table:
     """Return the groups, what they are like and what to do for each."""
-    frame = found.groups.assign(name=[str(n) for n in group_names(found)], times=np.exp(found.groups.get("yearly", np.nan)), each=np.exp(found.groups.get("amount", np.nan)))
+    frame = found.groups.assign(name=_said(group_names(found)), times=np.exp(found.groups.get("yearly", np.nan)), each=np.exp(found.groups.get("amount", np.nan)))
     advice = [say("Keep: early access and a personal contact"), say("Grow: a reason to come once more"), say("Serve at low cost: mail and member days")]
     order = np.minimum(np.arange(len(frame)) * 3 // max(1, len(frame)), 2)
-    frame["advice"] = [str(advice[i]) for i in order]
+    frame["advice"] = _said(advice[i] for i in order)
     shown = frame[frame["customers"] >= LEAST_GROUP]
     return Table(
         name="groups", title=say("The groups"), frame=shown,
@@ -120,10 +122,10 @@ def groups_table(found: Segments, currency: str) -> Table:
 
 def members_table(found: Segments) -> Table:
     """Return every customer's group, by the company's own number."""
-    names = {i: str(n) for i, n in enumerate(group_names(found))}
+    names = group_names(found)
     small = set(found.groups.loc[found.groups["customers"] < LEAST_GROUP, "group"])
     frame = found.members[~found.members["group"].isin(small)]
-    frame = frame.assign(name=frame["group"].map(names))
+    frame = frame.reset_index(drop=True).assign(name=_said(names[g] for g in frame["group"]))
     headings = {"customer": _head(say("Customer")), "name": _head(say("Group"))}
     return Table(name="members", title=say("Who is in which group"), frame=frame, headings=headings, rows_shown=10)
 
@@ -131,15 +133,15 @@ def members_table(found: Segments) -> Table:
 def rules_table(found: Segments) -> Table:
     """Return the short rules that put a new customer into a group."""
     told = rule_rows(found)
-    names = {i: str(n) for i, n in enumerate(group_names(found))}
-    frame = told.assign(rule=[str(_rule(c)) for c in told["conditions"]], name=told["group"].map(names))
+    names = group_names(found)
+    frame = told.assign(rule=_said(_rule(c) for c in told["conditions"]), name=_said(names[g] for g in told["group"]))
     headings = {"rule": _head(say("A customer with")), "name": _head(say("belongs to")), "customers": _head(say("Customers"), "number")}
     return Table(name="rules", title=say("Rules for a new customer"), frame=frame[frame["customers"] >= LEAST_GROUP], headings=headings)
 
 
 def differences_table(told: pd.DataFrame) -> Table:
     """Return in what else the groups differ."""
-    frame = told.assign(what=[str(_feature(w)) for w in told["what"]], sure=[str(say("yes") if d else say("no more than chance")) for d in told["differs"]])
+    frame = told.assign(what=_said(_feature(w) for w in told["what"]), sure=_said(say("yes") if d else say("no more than chance") for d in told["differs"]))
     headings = {"what": _head(say("Habit or trait")), "effect": _head(say("Strength of the link"), "percent"), "sure": _head(say("Differs"))}
     return Table(name="differences", title=say("In what else the groups differ"), frame=frame, headings=headings)
 
@@ -190,7 +192,7 @@ def value_table(life: Lifetime, checked: Audit, currency: str) -> Table:
 def audit_table(checked: Audit) -> Table:
     """Return how the forecast would have done on past dates, beside simple rules."""
     labels = {"model": say("Our forecast"), "no_season": say("Without season"), "zero": say("Nobody buys"), "repeat_last": say("As in the period before"), "recency_only": say("By last purchase only")}
-    frame = checked.cuts.assign(way=[str(labels[m]) for m in checked.cuts["method"]])
+    frame = checked.cuts.assign(way=_said(labels[m] for m in checked.cuts["method"]))
     head = {"cut": _head(say("Forecast made on"), "day"), "way": _head(say("Way")), "predicted": _head(say("Purchases foretold"), "number"), "actual": _head(say("Purchases made"), "number"), "bias": _head(say("Too high or low"), "percent"), "ranking": _head(say("Right order of pairs"), "percent")}
     return Table(name="past_dates", title=say("Past dates, put to the test"), frame=frame, headings=head)
 
@@ -198,33 +200,33 @@ def audit_table(checked: Audit) -> Table:
 def record_table(told: Record, currency: str) -> Table:
     """Return one customer's record as rows of fact and value, part by part."""
     worth, buys, cases = told.worth, told.purchases, told.cases
-    cash = lambda x: str(words.money(x, currency))  # noqa: E731
-    share = lambda key: str(words.percent(worth[key]))  # noqa: E731
+    cash = lambda x: words.money(x, currency)  # noqa: E731
+    share = lambda key: words.percent(worth[key])  # noqa: E731
     who, bought, served, ahead = say("Who"), say("Purchases"), say("Service"), say("What comes")
     rows = [(who, say("Customer"), told.customer), *((who, _feature(k), v) for k, v in told.personal.items())]
-    rows += [(who, say("stage"), str(stage_name(told.stage)))]
-    rows += [(who, _feature(k), str(_fact(k, v))) for k, v in told.basics.items()]
-    rows += [(bought, say("purchases made"), str(words.number(len(buys), 0))), (bought, say("bought so far"), cash(float(buys["amount"].sum())))]
+    rows += [(who, say("stage"), stage_name(told.stage))]
+    rows += [(who, _feature(k), _fact(k, v)) for k, v in told.basics.items()]
+    rows += [(bought, say("purchases made"), words.number(len(buys), 0)), (bought, say("bought so far"), cash(float(buys["amount"].sum())))]
     rows += [(bought, words.day(r.day), cash(r.amount)) for r in buys.head(5).itertuples()]
     rows += [(say("Preferences"), Text(str(r.category)), share_of(r.share)) for r in told.tastes.dropna().head(3).itertuples()]
     rows += [(served, say("cases"), str(len(cases))), (served, say("complaints"), str(int((cases["kind"] == "complaint").sum())))]
-    rows += [(served, words.day(r.opened), str(_case(r))) for r in cases.head(3).itertuples()]
+    rows += [(served, words.day(r.opened), _case(r)) for r in cases.head(3).itertuples()]
     if "value" in worth:
         reach = say("{value} ({low} to {high})", value=cash(worth["value"]), low=cash(worth["value_low"]), high=cash(worth["value_high"]))
-        rows += [(ahead, say("expected purchases"), str(reach)), (ahead, say("still with us"), share("active"))]
+        rows += [(ahead, say("expected purchases"), reach), (ahead, say("still with us"), share("active"))]
     if "chance" in worth:
         rows += [(ahead, say("chance of leaving"), share("chance"))]
-    rows += [(ahead, say("next action"), str(next_step(told, currency)))]
-    parts = [str(p) for p, _, _ in rows]
-    parts = [p if i == 0 or p != parts[i - 1] else "" for i, p in enumerate(parts)]
-    frame = pd.DataFrame({"part": parts, "fact": [str(k) for _, k, _ in rows], "value": [v for _, _, v in rows]})
+    rows += [(ahead, say("next action"), next_step(told, currency))]
+    parts = [p for p, _, _ in rows]
+    parts = [p if i == 0 or p != parts[i - 1] else Text("") for i, p in enumerate(parts)]
+    frame = pd.DataFrame({"part": _said(parts), "fact": _said(k for _, k, _ in rows), "value": _said(v for _, _, v in rows)})
     head = {"part": _head(say("Part")), "fact": _head(say("Fact")), "value": _head(say("Value"))}
     return Table(name="customer_record", title=say("Customer record"), frame=frame, headings=head, rows_shown=40)
 
 
-def share_of(share: float) -> str:
+def share_of(share: float) -> Text:
     """Return a share of all purchases in words."""
-    return str(say("{share} of purchases", share=words.percent(share)))
+    return say("{share} of purchases", share=words.percent(share))
 
 
 def record_headline(told: Record, gain: float, currency: str) -> Text:
@@ -305,8 +307,9 @@ def _churn_actions(plan: pd.DataFrame, week: pd.DataFrame | None, moved: pd.Data
 
 def plan_table(plan: pd.DataFrame, currency: str) -> Table:
     """Return the list of contacts by owner, with the company's own numbers."""
-    marks = {True: str(say("leave alone (to compare)")), False: str(say("contact"))}
-    frame = plan.assign(do=plan["held"].map(marks), owner=_owners(plan["owner"])).sort_values(["owner", "gain"], ascending=[True, False])
+    marks = {True: say("leave alone (to compare)"), False: say("contact")}
+    plan = plan.reset_index(drop=True)
+    frame = plan.assign(do=_said(marks[bool(h)] for h in plan["held"]), owner=_owners(plan["owner"])).sort_values(["owner", "gain"], ascending=[True, False])
     head = {
         "owner": _head(say("Owner")), "customer": _head(say("Customer")), "do": _head(say("What to do")), "days_since": _head(say("Days silent"), "number"),
         "chance": _head(say("Chance of leaving"), "percent"), "at_stake": _head(say("Purchases at risk"), "money", unit=currency), "gain": _head(say("Expected gain"), "money", unit=currency),
@@ -326,7 +329,7 @@ def week_table(week: pd.DataFrame, currency: str) -> Table:
         "contact": say("Contact: a purchase may be lost"), "leave": say("Leave alone, to compare"), "follow_up": say("Ask whether the case is settled"),
         "birthday": say("Birthday greeting"), "welcome": say("Thank for the first purchase"), "holiday": say("Holiday greeting"), "member_day": say("Invite to the member day"),
     }
-    frame = week.assign(do=[str(names[a]) for a in week["action"]], owner=_owners(week["owner"]), detail=[str(_detail(d)) for d in week["detail"]])
+    frame = week.assign(do=_said(names[a] for a in week["action"]), owner=_owners(week["owner"]), detail=_said(_detail(d) for d in week["detail"]))
     head = {"owner": _head(say("Owner")), "customer": _head(say("Customer")), "do": _head(say("What to do")), "day": _head(say("From"), "day"), "gain": _head(say("Expected gain"), "money", unit=currency), "detail": _head(say("Detail"))}
     if not (frame["detail"] != "").any():
         head.pop("detail")
@@ -335,10 +338,11 @@ def week_table(week: pd.DataFrame, currency: str) -> Table:
 
 def owners_table(week: pd.DataFrame, currency: str) -> Table:
     """Return what the week holds for each owner; under ten customers are not counted."""
-    by = week.assign(owner=_owners(week["owner"])).groupby("owner")
-    told = by.agg(customers=("customer", "size"), gain=("gain", "sum")).reset_index()
+    week = week.assign(gain=week["gain"].where(week["action"] == "contact", 0.0))
+    told = week.groupby("owner").agg(customers=("customer", "size"), gain=("gain", "sum")).reset_index()
     for column, kinds in {"contacts": ["contact"], "service": ["follow_up"], "greetings": ["birthday", "welcome", "holiday", "member_day"]}.items():
-        told[column] = told["owner"].map(week.assign(owner=_owners(week["owner"]))[week["action"].isin(kinds).to_numpy()].groupby("owner").size()).fillna(0)
+        told[column] = told["owner"].map(week[week["action"].isin(kinds)].groupby("owner").size()).fillna(0)
+    told = told.assign(owner=_owners(told["owner"]))
     told = told[told["customers"] >= LEAST_GROUP]
     head = {"owner": _head(say("Owner")), "contacts": _head(say("Contacts"), "number"), "service": _head(say("Follow-ups"), "number"), "greetings": _head(say("Greetings"), "number"), "gain": _head(say("Expected gain"), "money", unit=currency)}
     return Table(name="owners", title=say("The week by owner"), frame=told, headings=head)
@@ -347,15 +351,20 @@ def owners_table(week: pd.DataFrame, currency: str) -> Table:
 def movers_table(moved: pd.DataFrame, currency: str) -> Table:
     """Return who buys more or less than before, beyond luck."""
     names = {"growing": say("growing"), "fading": say("fading")}
-    frame = moved.assign(way=[str(names[k]) for k in moved["kind"]])
+    frame = moved.assign(way=_said(names[k] for k in moved["kind"]))
     if moved.empty:
-        frame = pd.DataFrame({"customer": [str(say("nobody"))], "way": [str(say("no change beyond luck"))]}).reindex(columns=[*moved.columns, "way"])
+        frame = pd.DataFrame({"customer": _said([say("nobody")]), "way": _said([say("no change beyond luck")])}).reindex(columns=[*moved.columns, "way"])
     head = {"customer": _head(say("Customer")), "way": _head(say("Direction")), "before": _head(say("Purchases at the former pace"), "number"), "now": _head(say("Purchases made"), "number"), "money": _head(say("More or less bought"), "money", unit=currency)}
     return Table(name="movers", title=say("Who changed pace in the last half year"), frame=frame, headings=head, rows_shown=12)
 
 
-def _owners(owner: pd.Series) -> list[str]:
-    return [str(o) if o else str(say("not assigned")) for o in owner]
+def _said(texts: Iterable[Text]) -> pd.Series:
+    """Return texts as a column that keeps both languages."""
+    return pd.Series(list(texts), dtype=object)
+
+
+def _owners(owner: pd.Series) -> pd.Series:
+    return _said(Text(str(o)) if o else say("not assigned") for o in owner)
 
 
 def _detail(detail: object) -> Text:
@@ -366,7 +375,7 @@ def _detail(detail: object) -> Text:
 def calendar_table(calendar: pd.DataFrame) -> Table:
     """Return whom to think of on which day."""
     names = {"birthday": say("Birthday"), "holiday": say("Holiday"), "member_day": say("Member day"), "follow_up": say("Follow-up on a case")}
-    frame = calendar.assign(why=[str(names[r]) for r in calendar["reason"]], detail=[str(_detail(d)) for d in calendar["detail"].fillna("")])
+    frame = calendar.assign(why=_said(names[r] for r in calendar["reason"]), detail=_said(_detail(d) for d in calendar["detail"].fillna("")))
     head = {"day": _head(say("Day"), "day"), "customer": _head(say("Customer")), "why": _head(say("Occasion")), "detail": _head(say("Detail"))}
     if not (frame["detail"] != "").any():
         head.pop("detail")
@@ -375,7 +384,8 @@ def calendar_table(calendar: pd.DataFrame) -> Table:
 
 def response_table(told: pd.DataFrame, names: list[Text]) -> Table:
     """Return how each group answered each kind of promotion."""
-    frame = told.assign(name=[str(names[g]) for g in told["group"]])
+    told = told.reset_index(drop=True)
+    frame = told.assign(name=_said(names[g] for g in told["group"]))
     head = {"name": _head(say("Group")), "kind": _head(say("Kind")), "sent": _head(say("Customers"), "number"), "rate": _head(say("Answered"), "percent"), "low": _head(say("at least"), "percent"), "high": _head(say("at most"), "percent")}
     return Table(name="responses", title=say("Who answered promotions"), frame=frame, headings=head)
 

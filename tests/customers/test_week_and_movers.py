@@ -6,6 +6,7 @@ import pytest
 
 from opslib import customers, words
 from opslib.customers import answer, controls
+from opslib.show import tables
 
 TODAY = "2026-03-01"
 
@@ -136,9 +137,9 @@ def test_one_customers_page_follows_the_sliders_and_shows_names_to_scope_only():
     values = pd.DataFrame({"customer": ["b", "a"], "value": [90.0, 40.0], "value_low": 1.0,
                            "value_high": 99.0, "active": 0.8, "total": 20.0})  # fmt: skip
     stakes = pd.DataFrame({"customer": ["a"], "chance": [0.5], "at_stake": [200.0]})
-    tables = {"days": days, "values": values, "leaving": stakes}
+    read = {"days": days, "values": values, "leaving": stakes}
     terms = customers.Terms(cost=1.0, saved=0.1, margin=0.5)
-    page = controls.record("a", tables, terms, day=pd.Timestamp(TODAY), currency="GBP")
+    page = controls.record("a", read, terms, day=pd.Timestamp(TODAY), currency="GBP")
     assert page.sliders[0].value == 2
     told = page.compute(place=2, cost=1.0, saved=0.1)
     assert "should bring £9.00 after its cost" in told.headline.en
@@ -150,7 +151,7 @@ def test_one_customers_page_follows_the_sliders_and_shows_names_to_scope_only():
         "may not be contacted" in page.compute(place=1, cost=1.0, saved=0.1).headline.en
     )
     assert "Zebulon" not in told.table.frame.to_csv()
-    scoped = controls.record("a", tables, terms, day=pd.Timestamp(TODAY), currency="GBP",
+    scoped = controls.record("a", read, terms, day=pd.Timestamp(TODAY), currency="GBP",
                              personal={"a": {"name": "Zebulon"}})  # fmt: skip
     assert (
         "Zebulon" in scoped.compute(place=2, cost=1.0, saved=0.1).table.frame.to_csv()
@@ -166,7 +167,11 @@ def test_tables_of_the_week_read_in_both_languages():
     many = pd.concat(
         [week.assign(customer=week["customer"] + str(i)) for i in range(9)]
     )
-    assert not answer.owners_table(many, "GBP").frame.empty
+    told = answer.owners_table(many, "GBP")
+    assert told.frame["gain"].tolist() == [9 * 30.0]  # not those left alone
+    words.speak("en")
+    assert "回访" in tables.html(answer.week_table(week, "GBP"), "zh")
+    assert "回访" not in tables.html(answer.week_table(week, "GBP"), "en")
 
 
 def test_where_nobody_changed_pace_the_table_says_so():

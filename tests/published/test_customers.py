@@ -267,3 +267,19 @@ def test_campaign_and_coupon_response_by_segment_of_a_real_grocer(shared):
     assert (told["rate"] < told["high"]).all()
     best = told.groupby("kind")["rate"].mean()
     assert best["Type A"] > best["Type B"]
+
+
+def test_groups_of_the_real_retailer_have_no_gaps_and_the_page_says_so(both_years):
+    days = both_years.groupby(["customer", "day"], as_index=False)["amount"].sum()
+    day = pd.Timestamp("2011-12-09").date()
+    found = customers.find_segments(
+        customers.segment_features(days, until=day), most=4, pairs=4
+    )
+    moved = customers.migration(days, until=day)
+    told = customers.answer.segments(found, moved, day=day, total=5852)
+    checks = {c.name.en: c for c in told.checks}
+    assert checks["Groups found again"].passed == found.found
+    assert ("constructed" in told.headline.en) == (not found.found)
+    assert found.groups["valley"].min() > 0.9
+    assert not checks["Groups lie apart"].passed
+    assert "shade into each other" in checks["Groups lie apart"].sentence.en
