@@ -16,7 +16,12 @@ from opslib.budget.plan.draft import (
 )
 from opslib.budget.plan.tree import locked, rollup, spread, ties, versions
 from opslib.budget.risk.rules import Choices, choices, reserve, triggers
-from opslib.budget.risk.simulate import demand_factors, one_uncertainty, simulate
+from opslib.budget.risk.simulate import (
+    demand_factors,
+    one_uncertainty,
+    simulate,
+    together,
+)
 from opslib.budget.risk.why import bridge, sales_bridge, variance_shares
 from opslib.budget.track import Trust, trust, year_end
 from opslib.budget.warning import Watch, alarms, solve_watch
@@ -58,6 +63,7 @@ __all__ = [
     "solve_watch",
     "spread",
     "ties",
+    "together",
     "triggers",
     "trust",
     "variance_shares",

@@ -68,8 +68,8 @@ def scenario(told: Outlook, bills: pd.DataFrame, *, own: str) -> WhatIf:
     sliders = [
         Slider(name="sales", label=say("Units sold, rest of the year"), low=-0.3, high=0.3, step=0.01, value=0.0, kind="percent"),
         Slider(name="price", label=say("Our prices"), low=-0.2, high=0.2, step=0.01, value=0.0, kind="percent"),
-        Slider(name="rate", label=say("Foreign money dearer ({share} of purchases)", share=words.percent(foreign)), low=-0.3, high=0.3, step=0.01, value=0.0, kind="percent"),
-        Slider(name="hires", label=say("New hires at {pay} a month", pay=words.money(pay, own)), low=0, high=20, step=1, value=0),
+        Slider(name="rate", label=say("Foreign money dearer"), low=-0.3, high=0.3, step=0.01, value=0.0, kind="percent"),
+        Slider(name="hires", label=say("Hires ({pay} a month)", pay=words.money(pay, own)), low=0, high=20, step=1, value=0),
     ]
     cases = [{}, {"sales": -0.1}, {"sales": 0.1}, {"price": 0.05}, {"rate": 0.1}, {"hires": 3}]
     return WhatIf(sliders=sliders, compute=compute, cases=cases)
@@ -100,8 +100,8 @@ def headroom(told: Cash, bills: pd.DataFrame, *, own: str, credit: float) -> Wha
 
     sliders = [
         Slider(name="sales", label=say("Sales more or less"), low=-0.4, high=0.4, step=0.01, value=0.0, kind="percent"),
-        Slider(name="delay", label=say("Customers pay later (days)"), low=0, high=60, step=1, value=0),
-        Slider(name="rate", label=say("Foreign money dearer ({share} of purchases)", share=words.percent(foreign)), low=-0.3, high=0.3, step=0.01, value=0.0, kind="percent"),
+        Slider(name="delay", label=say("Paid later (days)"), low=0, high=60, step=1, value=0),
+        Slider(name="rate", label=say("Foreign money dearer"), low=-0.3, high=0.3, step=0.01, value=0.0, kind="percent"),
         Slider(name="more", label=say("Further credit"), low=0, high=most, step=1000, value=0, kind="money", unit=own),
     ]
     cases = [{}, {"sales": -0.1}, {"delay": 14}, {"rate": 0.1}, {"sales": -0.1, "more": round(most / 2, -3)}]

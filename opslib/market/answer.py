@@ -371,7 +371,7 @@ def moves_table(found: pd.DataFrame, currency: str) -> Table:
 def option_choice(found: Comparison, steps: pd.DataFrame, views: pd.DataFrame, kept: pd.DataFrame, *, day: dt.date, currency: str) -> Finding:
     """Return the finding on options: which one, what it brings over staying, at what risk."""
     cash, best, months = _cash(currency), found.table.iloc[0], found.months["month"].nunique()
-    said = {"option": str(best["option"]), "more": cash(best["more"]), "low": cash(best["more_low"]), "high": cash(best["more_high"]), "months": words.number(months), "risk": words.percent(best["worse"])}
+    said = {"option": str(best["option"]), "more": cash(best["more"]), "low": cash(best["more_low"]), "high": cash(best["more_high"]), "months": words.number(months), "risk": chance(best["worse"])}
     stays = best["option"] == found.stay
     second = found.table[found.table["option"] != found.stay].iloc[0]
     headline = (
@@ -444,6 +444,11 @@ def happened_table(kept: pd.DataFrame) -> Table:
         "middle": _head(say("Share foretold"), "percent", digits=1), "high": _head(say("at most"), "percent", digits=1), "actual": _head(say("What came"), "percent", digits=1), "held": _head(say("Held")),
     }
     return Table(name="what_happened", title=say("The chosen option, foretold and come"), frame=kept, headings=heads)
+
+
+def chance(share: float) -> Text:
+    """Write a chance from draws; none seen in hundreds is under one per cent, not nil."""
+    return say("under 1%") if share < 0.01 else words.percent(share)
 
 
 def points(value: float) -> Text:

@@ -3,11 +3,11 @@
 # fmt: off
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from opslib import words
 from opslib.market.answer import _part
 from opslib.market.choosing import simulate
 from opslib.show import forms
@@ -109,7 +109,7 @@ def market_size(told: Trend) -> Any:
 def season(told: Trend) -> Any:
     """Return by how much each month of the year is above or below the mean."""
     frame = told.season.assign(**{c: 100 * (told.season[c] - 1) for c in ("factor", "low", "high")})
-    frame = frame.assign(name=[str(words.month(f"2001-{m:02d}")).replace(" 2001", "").replace("2001年", "") for m in frame["month"]])
+    frame = frame.assign(name=[str(Text(dt.date(2001, m, 1).strftime("%b"), f"{m}月")) for m in frame["month"]])
     return forms.bars(frame, x="name", y="factor", low="low", high="high", title=say("Season of the market"), x_title=say("Month of the year"), y_title=say("Above or below the mean (%)"))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from opslib import words
 from opslib.market import options
-from opslib.market.answer import _part, points, profits_table
+from opslib.market.answer import _part, chance, points, profits_table
 from opslib.market.choosing import prices, simulate
 from opslib.show import Outcome, Slider, WhatIf
 from opslib.words import catalogue
@@ -56,8 +56,7 @@ def price(study: PriceStudy, *, price_now: float, currency: str) -> WhatIf:
         return Outcome(
             headline=say(
                 "Of 100 people {buyers} would buy ({blow} to {bhigh}); revenue {revenue} ({rlow} to {rhigh}), profit {profit} ({plow} to {phigh}), {more} ({mlow} to {mhigh}) against today.",
-                buyers=words.number(100 * told["buyers"][0], 0), blow=words.number(100 * told["buyers"][1], 0), bhigh=words.number(100 * told["buyers"][2], 0),
-                revenue=money["revenue"][0], rlow=money["revenue"][1], rhigh=money["revenue"][2], profit=money["profit"][0], plow=money["profit"][1], phigh=money["profit"][2],
+                buyers=words.number(100 * told["buyers"][0], 0), blow=words.number(100 * told["buyers"][1], 0), bhigh=words.number(100 * told["buyers"][2], 0), revenue=money["revenue"][0], rlow=money["revenue"][1], rhigh=money["revenue"][2], profit=money["profit"][0], plow=money["profit"][1], phigh=money["profit"][2],
                 more=words.money(more[0], currency), mlow=words.money(more[1], currency), mhigh=words.money(more[2], currency),
             )
         )
@@ -86,8 +85,7 @@ def offer(found: Tastes, offers: pd.DataFrame, costs: dict[str, float], *, curre
         more = [x * people for x in simulate.ends(told[:, 0] * margin - now, found.sets)]
         return Outcome(
             headline=say(
-                "{kind} at {price} would be chosen by {share} ({low} to {high}); revenue {revenue}, profit {profit}, {more} ({mlow} to {mhigh}) against today.", kind=kind,
-                price=words.money(tried["price"].iloc[0], currency), share=words.percent(share), low=words.percent(low), high=words.percent(high),
+                "{kind} at {price} would be chosen by {share} ({low} to {high}); revenue {revenue}, profit {profit}, {more} ({mlow} to {mhigh}) against today.", kind=kind, price=words.money(tried["price"].iloc[0], currency), share=words.percent(share), low=words.percent(low), high=words.percent(high),
                 revenue=words.money(share * tried["price"].iloc[0] * people, currency), profit=words.money(share * margin * people, currency), more=words.money(more[0], currency), mlow=words.money(more[1], currency), mhigh=words.money(more[2], currency),
             )
         )
@@ -115,8 +113,7 @@ def share(told: Trend, *, category: str = "", currency: str) -> WhatIf:
         side = [float(np.hypot((ahead[c] * rise).sum() / (ahead["fitted"] * rise).sum() - 1, 1.96 * sure)) for c in ("low", "high")]
         return Outcome(
             headline=say(
-                "Our sales of the next {months} months would be near {sales} ({low} to {high}) at a share of {share}.", months=words.number(len(ahead)),
-                sales=words.money(sales, currency), low=words.money(sales * (1 - side[0]), currency), high=words.money(sales * (1 + side[1]), currency), share=words.percent(share, 1),
+                "Our sales of the next {months} months would be near {sales} ({low} to {high}) at a share of {share}.", months=words.number(len(ahead)), sales=words.money(sales, currency), low=words.money(sales * (1 - side[0]), currency), high=words.money(sales * (1 + side[1]), currency), share=words.percent(share, 1),
             )
         )
 
@@ -134,7 +131,7 @@ def option(found: Comparison, *, currency: str) -> WhatIf:
         return Outcome(
             headline=say(
                 "{option} would earn most: {profit} ({low} to {high}), {more} over staying as now; the chance of less is {risk}.", option=str(best["option"]),
-                profit=words.money(best["profit"], currency), low=words.money(best["profit_low"], currency), high=words.money(best["profit_high"], currency), more=words.money(best["more"], currency), risk=words.percent(best["worse"]),
+                profit=words.money(best["profit"], currency), low=words.money(best["profit_low"], currency), high=words.money(best["profit_high"], currency), more=words.money(best["more"], currency), risk=chance(best["worse"]),
             ),
             table=profits_table(table, currency),
         )

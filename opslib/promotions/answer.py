@@ -65,11 +65,13 @@ def mix(fitted: Mix, curve: ResponseCurve, split: Split, tested: pd.DataFrame, *
     gain = np.quantile(split.gain, [0.05, 0.95])
     said = {
         "added": cash(added.mean()), "low": cash(low), "high": cash(high), "spend": cash(YEAR * curve.now.sum()),
-        "gain": cash(split.gain.mean()), "glow": cash(gain[0]), "ghigh": cash(gain[1]), "missed": words.number(int((~told["told"]).sum())), "count": words.number(len(told)),
+        "net": cash(margin * added.mean()), "gain": cash(split.gain.mean()), "glow": cash(gain[0]), "ghigh": cash(gain[1]), "missed": words.number(int((~told["told"]).sum())), "count": words.number(len(told)),
     }
     sure = known and float((split.gain > 0).mean()) >= SURE
     if not known:
         headline = say("This data cannot tell which advertising paid: in a trial with known effects, {missed} of {count} channels were missed. Advertising may have added {added} ({low} to {high}) in a year for {spend}.", **said)
+    elif len(_losing(curve, margin)) == len(curve.channels):
+        headline = say("Advertising added {added} ({low} to {high}) to the last year's sales for {spend}; goods paid, {net} is left of that, and in every channel the last money earns less than it costs.", **said)
     elif sure:
         headline = say("Advertising added {added} ({low} to {high}) to the last year's sales for {spend}; the split below adds {gain} ({glow} to {ghigh}) a week at no cost.", **said)
     else:
@@ -88,14 +90,20 @@ def mix(fitted: Mix, curve: ResponseCurve, split: Split, tested: pd.DataFrame, *
     )
 
 
+def _losing(curve: ResponseCurve, margin: float) -> list[str]:
+    """Return the channels whose last money surely earns less than it costs."""
+    return [n for c, n in enumerate(curve.channels) if curve.now[c] > 0 and float((curve.next_euro(c, curve.now[c]) * margin < 1).mean()) >= SURE]
+
+
 def _mix_actions(fitted: Mix, curve: ResponseCurve, split: Split, *, margin: float, day: dt.date, currency: str, sure: bool) -> tuple[Action, ...]:
     from opslib.promotions.mix.doubt import next_test
 
     cash, found, move = (lambda x: words.money(float(x), currency)), [], split.spend - split.now
     less, more = ([c for c, m in zip(split.channels, move, strict=True) if sign * m > 0.02 * split.now.sum()] for sign in (-1, 1))
+    losing = _losing(curve, margin)
     for c, name in enumerate(curve.channels):
         now, floor = float(curve.now[c]), float(curve.seen[c, 0])
-        if now > floor and float((curve.next_euro(c, now) * margin < 1).mean()) >= SURE:
+        if now > floor and name in losing:
             kept = (now - floor) - margin * float((curve.at(c, now) - curve.at(c, floor)).mean())
             found.append(Action(
                 what=say("Cut {channel} to {floor} a week, the least it has run at: the last money there earns less than it costs.", channel=Text(name), floor=cash(floor)),
@@ -241,7 +249,7 @@ def journeys(credit: Credit, *, day: dt.date) -> Finding:
 
 def credit_table(credit: Credit) -> Table:
     """Return the credit of each channel, five ways."""
-    labels = {"removal": say("Lost without it"), "low": say("at least"), "high": say("at most"), "shapley": say("Shared evenly along the path's channels"), "first": say("First contact"), "last": say("Last contact"), "linear": say("Every contact alike"), "paths": say("Purchases that met it")}
+    labels = {"removal": say("Lost without it"), "low": say("at least"), "high": say("at most"), "shapley": say("Shared evenly"), "first": say("First contact"), "last": say("Last contact"), "linear": say("Every contact alike"), "paths": say("Purchases that met it")}
     return Table(name="credit", title=say("Share of purchases, five ways of sharing them out"), frame=credit.shares, headings={"channel": _head(say("Channel")), **{k: _head(v, "percent", 1) for k, v in labels.items()}})
 
 

@@ -139,3 +139,21 @@ def test_sales_bridge_finds_a_planted_price_rise_and_is_silent_without_last_year
         steps["now"]
     )
     assert why.sales_bridge(frame[frame["month"] >= "2026"], books).empty
+
+
+def test_demand_and_promotion_draws_reach_the_year_as_one_uncertainty(books, sold):
+    lift = np.random.default_rng(9).normal(1.1, 0.03, (300, 1))
+    both = budget.together(sold, lift)
+    assert both.mean() == pytest.approx(1.1, abs=0.005)
+    spread = np.hypot(sold.mean(axis=1).std(), 0.03 / 1.1)
+    assert both.mean(axis=1).std() / 1.1 == pytest.approx(spread, rel=0.1)
+    kind = books.units["kind"].to_numpy()
+    alone, joined = (
+        outlook.outlook(books, points=64, shocks=budget.sales_shocks(books, f)).expected
+        for f in (sold, both)
+    )
+    told = outlook.outlook(books, points=64, shocks=budget.sales_shocks(books, both))
+    spent = told.table["spent"].to_numpy()
+    rest = (told.draws.by_line - spent)[:, kind == "revenue"].mean()
+    assert rest == pytest.approx(1.1 * alone[kind == "revenue"].sum(), rel=0.01)
+    assert np.allclose(alone, joined)

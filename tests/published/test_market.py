@@ -251,6 +251,21 @@ def test_voters_issues_by_best_and_worst_picks(shared):
     assert found.loc["healthcare", "share"] == pytest.approx(0.17160598, abs=5e-9)
 
 
+def test_the_ranges_of_the_issues_are_about_the_published_errors(shared):
+    """Design-based errors of a simple sample lie near the published ones (.04)."""
+    answers = pd.read_csv(shared("market/maxdiff_bwstools") / "vdata.csv")
+    person = next(c for c in answers.columns if answers[c].nunique() == 350)
+    people = answers[person].unique().tolist()
+    sets = replicates.bootstrap(design.draw(pd.DataFrame({"p": people})), draws=60)
+    found = conjoint.best_worst_ranges(
+        answers, people, sets, person=person, item="issue"
+    )
+    row = found.set_index("item").loc["healthcare"]
+    assert round(row["score"], 6) == 0.926815
+    error = (row["high"] - row["low"]) / 3.92
+    assert 0.03 < error < 0.09
+
+
 def test_what_drives_the_opinion_of_a_bank(shared):
     bank = pd.read_csv(shared("market/displayr") / "bank.csv").dropna()
     parts = bank[["Fees", "Interest", "Phone", "Branch", "Online", "ATM"]]

@@ -286,3 +286,28 @@ def test_a_warehouse_that_is_absent_names_the_way_out(home):
         pass
     with pytest.raises(ValueError, match="will not do"), open_store("../etc"):
         pass
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_table_downloaded_with_its_headings_loads_back(home, language):
+    columns = tables.table("budget_lines").columns
+    row = {
+        "version": "2027 draft",
+        "line": "Rent",
+        "kind": "expense",
+        "department": "Sales",
+        "month": "2027-01-01",
+        "amount": 10.5,
+    }
+    frame = pd.DataFrame([row]).rename(
+        columns={c: columns[c].label.in_language(language) for c in row}
+    )
+    raw = places.raw("shop")
+    raw.mkdir(parents=True)
+    frame.to_excel(raw / "draft.xlsx", index=False)
+    source = {"name": "draft", "table": "budget_lines", "files": "draft.xlsx"}
+    company.write("shop", {"language": "en", "currency": "GBP"}, [source])
+    made = intake.load("shop")
+    assert made.deliveries[0].loaded["budget_lines"] == 1
+    with open_store("shop") as store:
+        assert store.read("budget_lines")["version"].tolist() == ["2027 draft"]

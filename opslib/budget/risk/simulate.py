@@ -230,6 +230,28 @@ def demand_factors(paths: np.ndarray, prices: np.ndarray, *, shared: float = 0.0
     return own * np.exp(shared * normal - shared**2 / 2)[:, None]
 
 
+def together(*factors: np.ndarray, seed: int = 1) -> np.ndarray:
+    """Return the factors of several rooms as one: demand times a promotion's lift.
+
+    Rooms do not know each other's draws, so their rows are paired by lot.
+
+    Args:
+        factors: Draws x weeks each (or draws alone), any number of draws.
+        seed: Seed of the pairing.
+
+    Example:
+        >>> lift = np.array([[1.0], [1.2]])
+        >>> together(np.full((4, 3), 2.0), lift).mean(axis=0).round(6).tolist()
+        [2.2, 2.2, 2.2]
+    """
+    draw, rows = np.random.default_rng(seed), max(len(f) for f in factors)
+    parts = [draw.permutation(np.resize(np.arange(len(f)), rows)) for f in factors]
+    product = np.ones(1)
+    for factor, order in zip(factors, parts, strict=True):
+        product = product * np.asarray(factor, float)[order]
+    return product
+
+
 class _Path:
     """The directions of the model's scores, sorted by what they do to the total."""
 

@@ -164,6 +164,36 @@ def best_worst(answers: pd.DataFrame, *, person: str = "respondent", item: str =
     return table.sort_values("score", ascending=False, ignore_index=True)
 
 
+def best_worst_ranges(answers: pd.DataFrame, people: list[str], sets: Replicates, *, person: str = "respondent", item: str = "item", value: str = "value") -> pd.DataFrame:
+    """Return how much each item is preferred with its design-based range.
+
+    Args:
+        answers: As `best_worst`.
+        people: The persons that `sets` weighs, in its order.
+        sets: Replicate weights.
+        person: Column of the person.
+        item: Column of the item.
+        value: Column of the pick.
+
+    Returns:
+        item, score, low, high (95 %), best first.
+
+    Example:
+        >>> from opslib.market.survey import design
+        >>> people = list("abcdefgh")
+        >>> picks = pd.DataFrame({"respondent": np.repeat(people, 3), "item": list("xyz") * 8,
+        ...     "value": [1, 0, -1, 1, 0, -1, 0, 1, -1, 0, -1, 1] * 2})
+        >>> sets = replicates.jackknife(design.draw(pd.DataFrame({"p": people})))
+        >>> best_worst_ranges(picks, people, sets)["item"].tolist()
+        ['x', 'y', 'z']
+    """
+    names = {"person": person, "item": item, "value": value}
+    order = list(best_worst(answers, weights=dict(zip(people, sets.sample.weights, strict=True)), **names)["item"])
+    score, again = replicates.spread(sets, lambda w: best_worst(answers, weights=dict(zip(people, w, strict=True)), **names).set_index("item")["score"].loc[order])
+    reach = 1.96 * replicates.errors(sets, again)
+    return pd.DataFrame({"item": order, "score": score, "low": score - reach, "high": score + reach})
+
+
 def reach(liked: pd.DataFrame, *, size: int, weights: npt.ArrayLike | None = None) -> tuple[tuple[str, ...], float]:
     """Return the set of items that reaches most people, and the share it reaches.
 

@@ -69,8 +69,8 @@ def tastes(shown: pd.DataFrame, people: pd.DataFrame, sets: Replicates, *, ours:
     mine = _weights(tasks, people, sets)
     beta = choice.logit(tasks, mine.sample.weights).beta
     _, again = replicates.spread(mine, lambda w: choice.logit(tasks, w, start=beta).beta)
-    rank = rows.groupby("respondent")["task"].rank("dense", ascending=False)
-    early, late = (choice.encode(rows[part], words=words, numbers=("price",)) for part in (rank > HELD, rank <= HELD))
+    rank, size = (rows.groupby("respondent")["task"].transform(f) for f in (lambda t: t.rank(method="dense", ascending=False), "nunique"))
+    early, late = (choice.encode(rows[part], words=words, numbers=("price",)) for part in (rank > HELD, (rank <= HELD) & (size > HELD)))
     common = choice.logit(early).beta
     hits = {"common": _hits(late, common[None, None]), "luck": float(len(late.taken) / len(late.x))}
     if own:

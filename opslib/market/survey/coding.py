@@ -95,10 +95,7 @@ def code_texts(texts: Sequence[object], by_hand: Sequence[object], sets: Replica
     agreement = float((hand[known] == codes[known]).mean())
     by_luck = float((hand[known].value_counts(normalize=True) * codes[known].value_counts(normalize=True)).sum())
     frame = pd.DataFrame(
-        {
-            "row": np.flatnonzero(there), "text": all_texts[there].astype(str).to_numpy(), "code": hand.where(known, codes)[there].to_numpy(), "sure": sure[there].to_numpy(),
-            "by_hand": known[there].to_numpy(),
-        }
+        {"row": np.flatnonzero(there), "text": all_texts[there].astype(str).to_numpy(), "code": hand.where(known, codes)[there].to_numpy(), "sure": sure[there].to_numpy(), "by_hand": known[there].to_numpy()}
     )
     left = frame[~frame["by_hand"]].drop_duplicates("text").sort_values("sure", kind="stable")
     return Coded(

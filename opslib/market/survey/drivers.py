@@ -119,10 +119,7 @@ def drivers(overall: npt.ArrayLike, parts: pd.DataFrame, sets: Replicates, *, co
     r = _correlations(y, x, w)
     fitted = np.linalg.pinv(r[1:, 1:]) @ r[1:, 0]
     return pd.DataFrame(
-        {
-            "part": parts.columns, "share": value, "low": (value - reach * error).clip(0), "high": value + reach * error, "rating": w @ x / w.sum(), "slope": np.sign(fitted),
-            "explained": float(fitted @ r[1:, 0]),
-        }
+        {"part": parts.columns, "share": value, "low": (value - reach * error).clip(0), "high": value + reach * error, "rating": w @ x / w.sum(), "slope": np.sign(fitted), "explained": float(fitted @ r[1:, 0])}
     ).sort_values("share", ascending=False, ignore_index=True)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from opslib.promotions.campaigns.design import Judged, Worth
     from opslib.promotions.campaigns.live import Alerts, Live
 
-say = catalogue("opslib.promotions")
+say = catalogue(__package__ or "opslib.promotions.campaigns")
 MOST_FALSE, LEAST_COVER = 0.10, 0.85
 FIXES = {
     "click_rate": "Change the advertisement in {region}: clicks per view",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from opslib.promotions.campaigns.design import Judged
     from opslib.promotions.campaigns.live import Live
 
-say = catalogue("opslib.promotions")
+say = catalogue(__package__ or "opslib.promotions.campaigns")
 
 
 def weeks(judged: Judged) -> Any:

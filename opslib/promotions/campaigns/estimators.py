@@ -26,7 +26,7 @@ SLAB_WORTH = 0.01
 EXPECTED_REGRESSORS = 3
 FEW_REGRESSORS, MOST_REGRESSORS = 4, 8
 _RATIOS = np.exp(np.linspace(np.log(1e-6), np.log(10.0), 49))
-_SIZES = np.exp(np.linspace(np.log(1e-3), np.log(3.0), 120))
+_SIZES = np.exp(np.linspace(np.log(1e-6), np.log(9.0), 120))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,14 +241,12 @@ def foretell(before: np.ndarray, donors: np.ndarray, *, confidence: float = 0.9)
     y = (before - middle) / size
     shift, wide = donors[:n].mean(axis=0), donors[:n].std(axis=0, ddof=1)
     X = (donors - shift) / np.where(wide > 0, wide, 1.0)
-    parts = [p for chosen in _sets(y, X[:n]) for p in _models(y, X, chosen)]
-    logs = np.array([p[0] for p in parts])
+    parts = [_models(y, X, chosen) for chosen in _sets(y, X[:n])]
+    logs, paths, slopes, means, sds, each = (np.concatenate(p) for p in zip(*parts, strict=True))
     chance = np.exp(logs - special.logsumexp(logs))
-    path = np.tensordot(chance, [p[1] for p in parts], 1)
-    weights = np.tensordot(chance, [p[2] for p in parts], 1)
-    means, sds = (np.array([p[i] for p in parts]) for i in (3, 4))
+    path, weights = chance @ paths, chance @ slopes
     mean = float(chance @ means)
-    spread = np.tensordot(chance, [p[5] + (p[1][n:] - path[n:]) ** 2 for p in parts], 1)
+    spread = chance @ (each + (paths[:, n:] - path[n:]) ** 2)
     low, high = (_quantile(chance, means, sds, q) for q in ((1 - confidence) / 2, (1 + confidence) / 2))
     return Foretold(
         path=middle + size * path, weights=size * weights / np.where(wide > 0, wide, 1.0),
@@ -280,7 +278,7 @@ def _forward(y: np.ndarray, X: np.ndarray) -> list[int]:
     return order
 
 
-def _models(y: np.ndarray, X: np.ndarray, chosen: list[int]) -> list[tuple]:
+def _models(y: np.ndarray, X: np.ndarray, chosen: list[int]) -> tuple[np.ndarray, ...]:
     """Return, for each ratio of level step to noise, its log weight and what it foretells.
 
     Everything is in standard deviations of the series: (log weight, path, regression
@@ -300,28 +298,17 @@ def _models(y: np.ndarray, X: np.ndarray, chosen: list[int]) -> list[tuple]:
     solved = np.linalg.solve(inner, np.concatenate([np.broadcast_to(y[:, None], (len(inner), n, 1)), across], axis=2))
     logdet = np.linalg.slogdet(inner)[1]
     after = outer - np.swapaxes(across, 1, 2) @ solved[:, :, 1:] + np.eye(total - n)
-    told = []
-    for r, ratio in enumerate(_RATIOS):
-        by = solved[r, :, 0]
-        whole, variance = _sizes(float(y @ by), ratio, n)
-        path = smooth[r, :, :n] @ by
-        weights = np.zeros(X.shape[1])
-        weights[chosen] = slab @ Z[:n].T @ by
-        sd = np.sqrt(max(after[r].mean(), 1e-12) * variance)
-        told.append((whole - logdet[r] / 2 + prior, path, weights, float(path[n:].mean()), float(sd), np.diag(after[r]) * variance))
-    return told
-
-
-def _sizes(square: float, ratio: float, n: int) -> tuple[float, float]:
-    """Return log weight and mean of the noise variance, its sizes summed over a grid."""
-    variance = _SIZES**2
-    logs = (
-        -((n + NOISE_WORTH + LEVEL_WORTH) / 2) * np.log(variance)
-        - (square + NOISE_WORTH * (1 - NOISE_R2) + LEVEL_WORTH * LEVEL_GUESS**2 / ratio) / (2 * variance)
-        - (LEVEL_WORTH / 2) * np.log(ratio)
-    )
-    whole = float(special.logsumexp(logs))
-    return whole, float(np.exp(logs - whole) @ variance)
+    by = solved[:, :, 0]
+    square = by @ y + NOISE_WORTH * (1 - NOISE_R2) + LEVEL_WORTH * LEVEL_GUESS**2 / _RATIOS
+    logs = -((n + NOISE_WORTH + LEVEL_WORTH) / 2) * np.log(_SIZES) - square[:, None] / (2 * _SIZES)
+    whole = special.logsumexp(logs, axis=1)
+    variance = np.exp(logs - whole[:, None]) @ _SIZES
+    path = np.einsum("rij,rj->ri", smooth[:, :, :n], by)
+    weights = np.zeros((len(by), X.shape[1]))
+    weights[:, chosen] = by @ Z[:n] @ slab
+    sd = np.sqrt(np.maximum(after.mean(axis=(1, 2)), 1e-12) * variance)
+    chance = whole - LEVEL_WORTH / 2 * np.log(_RATIOS) - logdet / 2 + prior
+    return chance, path, weights, path[:, n:].mean(axis=1), sd, np.diagonal(after, axis1=1, axis2=2) * variance[:, None]
 
 
 def _quantile(chance: np.ndarray, means: np.ndarray, sds: np.ndarray, level: float) -> float:

@@ -65,7 +65,7 @@ def straight_line(panel: Panel) -> np.ndarray:
     return told * (panel.spend / design.usual[:, None, None] * design.size[:, None]).sum(axis=(1, 2))
 
 
-def self_test(mix: Mix, *, worlds: int = 4, sweeps: int = 80, draws: int = 160, seed: int = 5) -> pd.DataFrame:
+def self_test(mix: Mix, *, worlds: int = 3, sweeps: int = 60, draws: int = 160, seed: int = 5) -> pd.DataFrame:
     """Return how well the engine finds a known truth with the user's own spend.
 
     Each world takes one draw of the fitted mix for true, keeps spend and controls,

@@ -84,7 +84,7 @@ def best_split(
     scaled = curve.now * budget / curve.now.sum() if curve.now.sum() else np.full(len(low), budget / len(low))
     return Split(
         channels=curve.channels, now=scaled, spend=spend, gain=curve.total(spend) - curve.total(scaled),
-        beyond=tuple(curve.beyond(spend)), unspent=max(0.0, budget - spend.sum()),
+        beyond=tuple(curve.beyond(spend)), unspent=float(budget - spend.sum()) if budget > 1.005 * spend.sum() else 0.0,
     )
 
 
