@@ -293,7 +293,11 @@ def test_both_pages_stand_beside_the_gallery_in_both_languages(demo_home):
     assert "<i>Li" not in actions
     assert "Order <b>" not in actions
     assert "half of it" in actions
-    assert "采购" in (home / "actions.zh.html").read_text("utf-8")
+    actions = (home / "actions.zh.html").read_text("utf-8")
+    assert "采购" in actions
+    assert "现在订货" in actions
+    assert "单个商品的周销量</td>" in chinese
+    assert "落在范围内" in chinese
 
 
 def test_a_notebook_lacks_history_where_the_replayed_day_cuts_it(demo_home):
