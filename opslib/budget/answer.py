@@ -248,7 +248,7 @@ def _cash_checks(told: Cash, past: pd.DataFrame, error: float) -> list[Check]:
     return checks
 
 
-def control(broken: pd.DataFrame, room: pd.DataFrame, queue: pd.DataFrame, requests: pd.DataFrame, *, day: dt.date, currency: str) -> Finding:
+def control(broken: pd.DataFrame, room: pd.DataFrame, queue: pd.DataFrame, requests: pd.DataFrame, limits: pd.DataFrame, *, day: dt.date, currency: str) -> Finding:
     """Return the finding on spending: what broke the authority table, what is left."""
     money = _cash(currency)
     sure = broken[broken["kind"] != "split"].drop_duplicates("request")
@@ -268,7 +268,9 @@ def control(broken: pd.DataFrame, room: pd.DataFrame, queue: pd.DataFrame, reque
     known = set(zip(room["line"], room["department"], strict=True))
     homeless = int(sum(pair not in known for pair in zip(requests["line"], requests["department"], strict=True)))
     late = queue[(queue["waits"] != "nobody") & (queue["days"] > 14)]
+    bare = sorted(set(requests["department"]) - set(limits["department"]))
     found = (
+        _check(say("Authority table"), not bare, say("Every department has its limits.") if not bare else say("These departments have no limits: {names}. Without a table the department head alone suffices; beside one they need finance for everything.", names=words.listing(bare[:6]))),
         _check(say("Every request has its line"), homeless == 0, say("{count} of {all} requests name a line and department that the budget does not have.", count=words.number(homeless), all=words.number(len(requests), 0))),
         _check(say("Parts tie to the whole"), bool(np.isclose(room["plan"].sum() - room[["booked", "on_its_way", "committed"]].sum().sum(), room["left"].sum(), atol=0.005)), say("Over all lines budget less booked, on its way and committed is what is left, to the cent: {left}.", left=money(float(room["left"].sum())))),
         _check(say("Nothing waits long"), late.empty, say("{count} requests have waited for an approval for more than two weeks.", count=words.number(len(late)))),

@@ -255,7 +255,7 @@ def test_the_control_page_keeps_people_out(tables, books):
     broken = budget.breaches(asked, limits, day=DAY)
     room = budget.left(books, asked, tables["commitments"], day=DAY)
     queue = budget.waiting(asked, limits, room, day=DAY)
-    said = answer.control(broken, room, queue, asked, day=DAY, currency="GBP")
+    said = answer.control(broken, room, queue, asked, limits, day=DAY, currency="GBP")
     _plain(said)
     assert said.quantity.low == pytest.approx(
         asked.set_index("request")
@@ -263,6 +263,13 @@ def test_the_control_page_keeps_people_out(tables, books):
         .sum()
     )
     split = broken.loc[broken["kind"] == "split", "amount"].sum()
+    bare = answer.control(
+        broken, room, queue, asked, limits.head(0), day=DAY, currency="GBP"
+    )
+    assert not bare.checks[0].passed
+    assert set(budget.breaches(asked, limits.head(0), day=DAY)["kind"]) == {
+        "unapproved"
+    }
     assert said.quantity.high == pytest.approx(said.quantity.low + split)
     shown = [
         answer.breach_table(broken, "GBP"),

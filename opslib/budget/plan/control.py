@@ -24,7 +24,7 @@ def breaches(requests: pd.DataFrame, limits: pd.DataFrame, *, day: dt.date, spli
 
     The department head alone may approve up to the head's limit; above it finance
     approves too; above finance's limit neither suffices. A department without a row in
-    the table needs both for everything.
+    the table needs both for everything; without any table the head alone suffices.
 
     Args:
         requests: request, department, line, requested, requester, supplier, amount,
@@ -128,7 +128,7 @@ def _ready(requests: pd.DataFrame, limits: pd.DataFrame, day: dt.date) -> pd.Dat
     frame = requests.assign(**{c: d.where(d <= pd.Timestamp(day)) for c, d in dates.items()}, amount=requests["amount"].astype(float))
     frame = frame[frame["requested"].notna()]
     frame = frame.merge(limits[["department", "head_limit", "finance_limit"]], on="department", how="left")
-    frame = frame.fillna({"head_limit": 0.0, "finance_limit": np.inf})
+    frame = frame.fillna({"head_limit": np.inf if limits.empty else 0.0, "finance_limit": np.inf})
     return frame.assign(needs_finance=frame["amount"] > frame["head_limit"])
 
 
