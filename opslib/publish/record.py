@@ -127,11 +127,11 @@ def _topics(told: pd.DataFrame) -> Table:
 
     rows = [row for _, row in told.iterrows()]
     frame = told.assign(
-        topic=[str(room_name(r["room"])) for r in rows],
-        what=[str(label(r["name"])) for r in rows],
-        trust=[str(trust(r)) for r in rows],
-        nearer=[str(nearer(r)) for r in rows],
-        lean=[str(_lean(r["bias"])) for r in rows],
+        topic=[room_name(r["room"]) for r in rows],
+        what=[label(r["name"]) for r in rows],
+        trust=[trust(r) for r in rows],
+        nearer=[nearer(r) for r in rows],
+        lean=[_lean(r["bias"]) for r in rows],
     )
     return Table(
         name="topics",
@@ -227,10 +227,10 @@ def _actions(company: str, acts: pd.DataFrame, language: str) -> list[str]:
 def _open_table(rows: pd.DataFrame) -> Table:
     told = rows.to_dict("records")
     frame = rows.assign(
-        what=[str(words.text(r["what"])) for r in told],
-        state=[str(_state(r)) for r in told],
-        worth=[str(card.amount(r["value"], r["unit"])) if pd.notna(r["value"]) else "" for r in told],
-        asked=[str(listing.entries()[r["notebook"]].question) if r["notebook"] in listing.entries() else r["notebook"] for r in told],
+        what=[words.text(r["what"]) for r in told],
+        state=[_state(r) for r in told],
+        worth=[card.amount(r["value"], r["unit"]) if pd.notna(r["value"]) else "" for r in told],
+        asked=[listing.entries()[r["notebook"]].question if r["notebook"] in listing.entries() else r["notebook"] for r in told],
         due=pd.to_datetime(rows["due"]),
         number=[f"{r['key']} {r['action']}" for r in told],
     )

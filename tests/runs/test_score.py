@@ -67,7 +67,7 @@ def test_a_fact_is_the_sum_of_its_span_worked_by_hand():
             "v": [1, 2, 4, 8, 16, 32],
         }
     )
-    held, run_day = facts.Facts(_rule(span=3), frame), pd.Timestamp("2026-01-01")
+    held, run_day = facts.Facts(_rule(span="3"), frame), pd.Timestamp("2026-01-01")
     day = lambda n: pd.Timestamp(2026, 1, n)  # noqa: E731
     assert held.value({"item": "A"}, day(1), day(4), run_day) == 2 + 8
     assert held.value({"item": "all"}, day(1), day(4), run_day) == 2 + 4 + 8
@@ -86,6 +86,26 @@ def test_those_not_yet_known_on_the_day_do_not_count():
     held = facts.Facts(_rule(known="customer"), frame)
     run_day = pd.Timestamp("2026-01-03")
     assert held.value({}, run_day, pd.Timestamp("2026-01-10"), run_day) == 4
+
+
+def test_a_value_that_stands_and_what_a_target_chooses_worked_by_hand():
+    frame = pd.DataFrame(
+        {
+            "day": pd.to_datetime(["2026-01-02", "2026-01-05", "2026-03-01"]),
+            "kind": ["cost", "cost", "revenue"],
+            "v": [1.0, 2.0, 9.0],
+        }
+    ).assign(month=pd.to_datetime(["2026-01-01", "2026-01-01", "2026-02-01"]))
+    day = lambda m, n: pd.Timestamp(2026, m, n)  # noqa: E731
+    stands = facts.Facts(_rule(span="at"), frame)
+    assert stands.pair({"weeks": "4"}, day(1, 3), day(1, 8)) == (2.0, 1.0)
+    assert pd.isna(stands.pair({}, day(1, 3), day(2, 20))[0]), "older than a week"
+    chosen = facts.Facts(_rule(span="target", only={"kind": ["cost"]}), frame)
+    assert chosen.pair({"month": "2026-01-01"}, day(1, 1), day(2, 10))[0] == 3.0
+    assert chosen.pair({"month": "2026-01-01"}, day(1, 1), day(1, 3))[0] == 1.0
+    assert pd.isna(chosen.pair({"month": "2026-02-01"}, day(1, 1), day(4, 1))[0]), (
+        "no cost was booked"
+    )
 
 
 def test_every_rule_reads_a_mart_that_has_its_columns(demo_home):
@@ -273,7 +293,11 @@ def test_both_pages_stand_beside_the_gallery_in_both_languages(demo_home):
     assert "<i>Li" not in actions
     assert "Order <b>" not in actions
     assert "half of it" in actions
-    assert "采购" in (home / "actions.zh.html").read_text("utf-8")
+    actions = (home / "actions.zh.html").read_text("utf-8")
+    assert "采购" in actions
+    assert "现在订货" in actions
+    assert "单个商品的周销量</td>" in chinese
+    assert "落在范围内" in chinese
 
 
 def test_a_notebook_lacks_history_where_the_replayed_day_cuts_it(demo_home):

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import datetime as dt
 
+from opslib import places
 from opslib.runs import listing, manifest
 from opslib.runs.work import say_exit
 from opslib.warehouse.store import read_stamp
-from opslib.words import Text, catalogue
+from opslib.words import Text, catalogue, number
 
 say = catalogue(__package__ or "opslib.runs.keep")
 
@@ -24,15 +25,16 @@ def report(company: str) -> Text:
         if not runs:
             lines.append(say("  {name}: never run", name=entry.name))
             continue
-        latest = runs[0]
+        latest = next((m for m in runs if not m.get("replay")), runs[0])
         age = dt.datetime.now() - dt.datetime.fromisoformat(latest["started"])
-        lines.append(
-            say(
-                "  {name}: {exit}, {days} days ago, as of {day}",
-                name=entry.name,
-                exit=say_exit(latest["exit"]),
-                days=str(age.days),
-                day=latest["day"],
-            )
+        failed = sum(m["exit"] not in ("ok", "running", "lacking data") for m in runs)
+        told = say(
+            "  {name}: {exit}, {days} days ago, as of {day}, {seconds} s; {failed} failed of {all} kept",
+            name=entry.name, exit=say_exit(latest["exit"]), days=str(age.days), day=latest["day"],
+            seconds=str(latest.get("seconds", "-")), failed=str(failed), all=str(len(runs)),
         )
+        lines.append(told)
+    sizes = [sum(f.stat().st_size for f in p.rglob("*") if f.is_file()) for p in (places.reports(company), places.warehouse(company).parent)]
+    disk = say("Disk: {reports} MB of reports, {house} MB of warehouses", reports=number(sizes[0] / 1e6, 1), house=number(sizes[1] / 1e6, 1))
+    lines.append(disk)
     return Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines))

@@ -106,10 +106,7 @@ def _mark(held: facts.Facts, told: dict[str, Any], p: dict[str, Any]) -> dict[st
     run_day, due = pd.Timestamp(told["day"]), pd.Timestamp(p["due"])
     if len(levels) < 2 or due <= run_day:
         return None
-    long = pd.Timedelta(days=held.rule.span or (due - run_day).days)
-    actual = held.value(p["target"], due - long, due, run_day)
-    last = due - long * -(-(due - run_day) // long)
-    naive = held.value(p["target"], last - long, last, run_day)
+    actual, naive = held.pair(p["target"], run_day, due)
     if actual != actual:
         return None
     low, high = levels[0][1], levels[-1][1]
