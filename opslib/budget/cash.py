@@ -3,7 +3,6 @@
 It is long because every source of cash is read here, beside the exact walk that proves it.
 """
 
-# fmt: off
 from __future__ import annotations
 
 import datetime as dt
@@ -76,7 +75,9 @@ def chance_below_walk(start: float, drift: float, steps: int) -> float:
     return float(1 - weight @ density)
 
 
-def draw_walk(start: float, drift: float, sd: float, steps: int, *, seed: int = 1) -> np.ndarray:
+def draw_walk(
+    start: float, drift: float, sd: float, steps: int, *, seed: int = 1
+) -> np.ndarray:
     """Return draws of a balance that drifts and wanders, largest directions first.
 
     Args:
@@ -131,19 +132,27 @@ def foresee(
         ValueError: Fewer than 26 weeks of cash days.
     """
     days = _cash_days(tables["cash_days"], day)
-    ahead = pd.date_range(pd.Timestamp(day) + pd.Timedelta(days=1), periods=371, freq="D")
+    ahead = pd.date_range(
+        pd.Timestamp(day) + pd.Timedelta(days=1), periods=371, freq="D"
+    )
     count = points * replicates
     normals = special.ndtr(_normals(18, replicates, points, seed))
     usual_in, usual_out = _usual(days, tables)
     owed, told_in = _invoices(tables.get("receivables"), ahead, day, usual_in.sum())
     owing, told_out = _invoices(tables.get("payables"), ahead, day, usual_out.sum())
-    dated = _dated(tables.get("dated_payments"), ahead) + _loans(tables.get("loans"), ahead)
-    rate = _rates(tables.get("exchange_rates"), tables.get("payables"), normals[:, 0], day)
+    dated = _dated(tables.get("dated_payments"), ahead) + _loans(
+        tables.get("loans"), ahead
+    )
+    rate = _rates(
+        tables.get("exchange_rates"), tables.get("payables"), normals[:, 0], day
+    )
     delay = _delays(tables.get("receivables"), normals[:, 1])
     flow = np.repeat((-dated)[None, :], count, axis=0)
     flow += _late(owed, delay)
     flow -= owing[None, :] * rate[:, None]
-    known_in = usual_in if revenue is None else usual_in.mean()  # sales are drawn elsewhere
+    known_in = (
+        usual_in if revenue is None else usual_in.mean()
+    )  # sales are drawn elsewhere
     level = _block_level(known_in - usual_out, normals[:, 2:])
     blocks = np.repeat(level, 28, axis=1)[:, : len(ahead)]
     fresh_in = usual_in.mean() * (1 - told_in)[None, :]
@@ -163,7 +172,14 @@ def foresee(
         week_ends=[ahead[i].date() for i in week_at],
         month_ends=[ahead[i].date() for i in month_at],
         floor=max([0.0, *lenders.values()]),
-        known=_sources(owed, owing, dated, fresh_in.mean(axis=0), fresh_out.mean(axis=0), month_at[-1]),
+        known=_sources(
+            owed,
+            owing,
+            dated,
+            fresh_in.mean(axis=0),
+            fresh_out.mean(axis=0),
+            month_at[-1],
+        ),
         replicates=replicates,
         lenders=lenders,
         receipts=np.cumsum(owed + fresh_in.mean(axis=0))[month_at],
@@ -198,15 +214,20 @@ def shortage(cash: Cash, *, headroom: float = 0.0) -> pd.DataFrame:
     low, middle, high = np.quantile(cash.months, [0.1, 0.5, 0.9], axis=0)
     return pd.DataFrame(
         {
-            "day": cash.month_ends, "alone": short.mean(axis=0),
+            "day": cash.month_ends,
+            "alone": short.mean(axis=0),
             "by_then": ever.mean(axis=0),
             "error": error * stats.t.ppf(0.975, cash.replicates - 1),
-            "low": low, "middle": middle, "high": high,
+            "low": low,
+            "middle": middle,
+            "high": high,
         }
     )
 
 
-def headroom(cash: Cash, chances: tuple[float, ...] = (0.2, 0.1, 0.05, 0.01)) -> pd.DataFrame:
+def headroom(
+    cash: Cash, chances: tuple[float, ...] = (0.2, 0.1, 0.05, 0.01)
+) -> pd.DataFrame:
     """Return how much extra cash or credit buys which chance of never being short.
 
     Args:
@@ -228,7 +249,9 @@ def headroom(cash: Cash, chances: tuple[float, ...] = (0.2, 0.1, 0.05, 0.01)) ->
     return pd.DataFrame({"chance": chances, "needed": needed})
 
 
-def past(tables: dict[str, pd.DataFrame], *, day: dt.date, dates: int = 8) -> pd.DataFrame:
+def past(
+    tables: dict[str, pd.DataFrame], *, day: dt.date, dates: int = 8
+) -> pd.DataFrame:
     """Return what would have been foretold of cash at earlier dates, and what came.
 
     Each date is 4 weeks before the next, the newest 13 weeks before today, and sees only
@@ -243,7 +266,9 @@ def past(tables: dict[str, pd.DataFrame], *, day: dt.date, dates: int = 8) -> pd
         One row a date and week (4, 8, 13): origin, week, low, middle, high (80 %), fact,
         held, naive (the balance of the origin, money).
     """
-    balance = _cash_days(tables["cash_days"], day).set_index("day")["closing"].astype(float)
+    balance = (
+        _cash_days(tables["cash_days"], day).set_index("day")["closing"].astype(float)
+    )
     rows = []
     for back in range(dates, 0, -1):
         origin = pd.Timestamp(day) - pd.Timedelta(days=7 * WEEKS + 28 * (back - 1))
@@ -254,8 +279,22 @@ def past(tables: dict[str, pd.DataFrame], *, day: dt.date, dates: int = 8) -> pd
         for week in (4, 8, 13):
             low, middle, high = np.quantile(told.weeks[:, week - 1], [0.1, 0.5, 0.9])
             fact = balance.asof(origin + pd.Timedelta(days=7 * week))
-            rows.append((origin, week, low, middle, high, fact, low <= fact <= high, balance.asof(origin)))
-    return pd.DataFrame(rows, columns=["origin", "week", "low", "middle", "high", "fact", "held", "naive"])
+            rows.append(
+                (
+                    origin,
+                    week,
+                    low,
+                    middle,
+                    high,
+                    fact,
+                    low <= fact <= high,
+                    balance.asof(origin),
+                )
+            )
+    return pd.DataFrame(
+        rows,
+        columns=["origin", "week", "low", "middle", "high", "fact", "held", "naive"],
+    )
 
 
 def _known(frame: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
@@ -277,7 +316,9 @@ def _normals(size: int, replicates: int, points: int, seed: int) -> np.ndarray:
     drawn = []
     for at in range(replicates):
         sobol = qmc.Sobol(size, rng=np.random.default_rng([seed, at]))
-        uniform = np.clip(sobol.random_base2(int(np.log2(points))), 2.0**-33, 1 - 2.0**-33)
+        uniform = np.clip(
+            sobol.random_base2(int(np.log2(points))), 2.0**-33, 1 - 2.0**-33
+        )
         drawn.append(special.ndtri(uniform) @ turned.T)
     return np.concatenate(drawn)
 
@@ -309,7 +350,9 @@ def _invoices(
     return by_day, np.where(np.arange(len(ahead)) < term, share, 0.0)
 
 
-def _usual(days: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> tuple[np.ndarray, np.ndarray]:
+def _usual(
+    days: pd.DataFrame, tables: dict[str, pd.DataFrame]
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the past year's daily flows without what is dated or an owner's drawing."""
     year = days.tail(364)
     inflow = year["inflow"].astype(float).to_numpy()
@@ -327,7 +370,9 @@ def _dated(frame: pd.DataFrame | None, ahead: pd.DatetimeIndex) -> np.ndarray:
     known = due.reindex(ahead, fill_value=0.0).to_numpy()
     last = due.index.max()
     missing = np.asarray(ahead > last)
-    return np.where(missing, due[due.index > last - pd.Timedelta(days=364)].sum() / 364, known)
+    return np.where(
+        missing, due[due.index > last - pd.Timedelta(days=364)].sum() / 364, known
+    )
 
 
 def _loans(frame: pd.DataFrame | None, ahead: pd.DatetimeIndex) -> np.ndarray:
@@ -336,7 +381,9 @@ def _loans(frame: pd.DataFrame | None, ahead: pd.DatetimeIndex) -> np.ndarray:
         return paid
     for loan in frame.itertuples():
         running = np.asarray(ahead <= pd.Timestamp(loan.ends))
-        paid += np.asarray(ahead.is_month_end) * running * float(loan.monthly_payment or 0)
+        paid += (
+            np.asarray(ahead.is_month_end) * running * float(loan.monthly_payment or 0)
+        )
     return paid
 
 
@@ -361,18 +408,30 @@ def _delays(frame: pd.DataFrame | None, chance: np.ndarray) -> np.ndarray:
 
 def _late(owed: np.ndarray, delay: np.ndarray) -> np.ndarray:
     longest = int(delay.max())
-    moved = np.array([np.concatenate([np.zeros(k), owed[: len(owed) - k]]) for k in range(longest + 1)])
+    moved = np.array(
+        [
+            np.concatenate([np.zeros(k), owed[: len(owed) - k]])
+            for k in range(longest + 1)
+        ]
+    )
     return moved[delay]
 
 
-def _rates(rates: pd.DataFrame | None, bills: pd.DataFrame | None, chance: np.ndarray, day: dt.date) -> np.ndarray:
+def _rates(
+    rates: pd.DataFrame | None,
+    bills: pd.DataFrame | None,
+    chance: np.ndarray,
+    day: dt.date,
+) -> np.ndarray:
     """Return the factor of what we owe: foreign bills move with their currency."""
     if rates is None or rates.empty or bills is None or bills.empty:
         return np.ones(len(chance))
     share = bills.groupby("currency")["amount"].sum() / bills["amount"].sum()
     spread = 0.0
     for code, part in share.items():
-        mine = rates[(rates["currency"] == code)].sort_values("day")["rate"].astype(float)
+        mine = (
+            rates[(rates["currency"] == code)].sort_values("day")["rate"].astype(float)
+        )
         if len(mine) > 60:
             spread += float(part) * float(np.log(mine).diff().std()) * np.sqrt(30)
     return np.exp(spread * special.ndtri(chance) - spread**2 / 2)
@@ -383,23 +442,34 @@ def _block_level(net: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     blocks = (net - net.mean())[: len(net) // 28 * 28].reshape(-1, 28).mean(axis=1)
     blocks = np.sort(blocks * np.sqrt(len(blocks) / max(1, len(blocks) - 1)))
     count = 371 // 28 + 1
-    return blocks[np.minimum((uniform[:, :count] * len(blocks)).astype(int), len(blocks) - 1)]
+    return blocks[
+        np.minimum((uniform[:, :count] * len(blocks)).astype(int), len(blocks) - 1)
+    ]
 
 
 def _weekly_factors(revenue: np.ndarray, chance: np.ndarray, days: int) -> np.ndarray:
     order = np.argsort(revenue.sum(axis=1), kind="stable")
-    rows = revenue[order][np.minimum((chance * len(revenue)).astype(int), len(revenue) - 1)]
+    rows = revenue[order][
+        np.minimum((chance * len(revenue)).astype(int), len(revenue) - 1)
+    ]
     factors = np.repeat(rows, 7, axis=1)[:, :days]
-    rest = np.repeat(factors.mean(axis=1, keepdims=True), days - factors.shape[1], axis=1)
+    rest = np.repeat(
+        factors.mean(axis=1, keepdims=True), days - factors.shape[1], axis=1
+    )
     return np.concatenate([factors, rest], axis=1)
 
 
 def _sources(*flows: np.ndarray | int) -> pd.DataFrame:
     owed, owing, dated, fresh_in, fresh_out, last = flows
     named = {
-        "invoices due from customers": owed, "later receipts": fresh_in,
-        "invoices due to suppliers": -owing, "dated payments and loans": -dated,
+        "invoices due from customers": owed,
+        "later receipts": fresh_in,
+        "invoices due to suppliers": -owing,
+        "dated payments and loans": -dated,
         "later payments": -fresh_out,
     }
-    rows = [(n, float(f[: 7 * WEEKS].sum()), float(f[: last + 1].sum())) for n, f in named.items()]
+    rows = [
+        (n, float(f[: 7 * WEEKS].sum()), float(f[: last + 1].sum()))
+        for n, f in named.items()
+    ]
     return pd.DataFrame(rows, columns=["source", "weeks", "months"])

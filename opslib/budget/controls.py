@@ -1,6 +1,5 @@
 """This module owns the budget room's what-if sliders, on stored draws."""
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import replace
@@ -38,10 +37,15 @@ def scenario(told: Outlook, bills: pd.DataFrame, *, own: str) -> WhatIf:
     """
     kind = told.table["kind"].to_numpy()
     rest = told.draws.by_line - told.table["spent"].to_numpy()
-    revenue, goods = rest[:, kind == "revenue"].sum(axis=1), rest[:, kind == "cost"].sum(axis=1)
+    revenue, goods = (
+        rest[:, kind == "revenue"].sum(axis=1),
+        rest[:, kind == "cost"].sum(axis=1),
+    )
     total, result, left = told.draws.total.ravel(), told.result, len(told.months)
     foreign = foreign_share(bills, own)
-    pay = max(100.0, round(float(told.expected[(kind == "expense")].sum()) / left / 40, -2))
+    pay = max(
+        100.0, round(float(told.expected[(kind == "expense")].sum()) / left / 40, -2)
+    )
 
     def compute(sales: float, price: float, rate: float, hires: float) -> Outcome:
         more_goods = goods * ((1 + sales) * (1 + rate * foreign) - 1)
@@ -49,29 +53,96 @@ def scenario(told: Outlook, bills: pd.DataFrame, *, own: str) -> WhatIf:
         spent = total + more_goods + more_pay
         won = result + revenue * ((1 + sales) * (1 + price) - 1) - more_goods - more_pay
         low, high = np.quantile(spent, [0.1, 0.9])
-        over, short = float((spent > told.plan_spending).mean()), float((won < told.plan_result).mean())
+        over, short = (
+            float((spent > told.plan_spending).mean()),
+            float((won < told.plan_result).mean()),
+        )
         headline = say(
             "Spending {value} ({low} to {high}), overrun {over}; result {won}, short of the budgeted {plan} {short}.",
-            value=words.money(float(spent.mean()), own), low=words.money(low, own), high=words.money(high, own), over=words.percent(over),
-            won=words.money(float(won.mean()), own), plan=words.money(told.plan_result, own), short=words.percent(short),
+            value=words.money(float(spent.mean()), own),
+            low=words.money(low, own),
+            high=words.money(high, own),
+            over=words.percent(over),
+            won=words.money(float(won.mean()), own),
+            plan=words.money(told.plan_result, own),
+            short=words.percent(short),
         )
         rows = [
-            (say("Sales of the rest of the year"), float(revenue.mean()), float((revenue * (1 + sales) * (1 + price)).mean())),
-            (say("Cost of goods of the rest of the year"), float(goods.mean()), float((goods + more_goods).mean())),
-            (say("New hires"), 0.0, more_pay), (say("Spending of the year"), float(total.mean()), float(spent.mean())),
+            (
+                say("Sales of the rest of the year"),
+                float(revenue.mean()),
+                float((revenue * (1 + sales) * (1 + price)).mean()),
+            ),
+            (
+                say("Cost of goods of the rest of the year"),
+                float(goods.mean()),
+                float((goods + more_goods).mean()),
+            ),
+            (say("New hires"), 0.0, more_pay),
+            (say("Spending of the year"), float(total.mean()), float(spent.mean())),
             (say("Result of the year"), float(result.mean()), float(won.mean())),
         ]
-        frame = pd.DataFrame(rows, columns=["what", "now", "then"]).assign(change=lambda f: f["then"] - f["now"])
-        heads = {"what": _head(say("What")), "now": _head(say("As it stands"), "money", own), "then": _head(say("With these settings"), "money", own), "change": _head(say("Change"), "money", own)}
-        return Outcome(headline=headline, table=Table(name="scenario", title=say("What changes"), frame=frame, headings=heads))
+        frame = pd.DataFrame(rows, columns=["what", "now", "then"]).assign(
+            change=lambda f: f["then"] - f["now"]
+        )
+        heads = {
+            "what": _head(say("What")),
+            "now": _head(say("As it stands"), "money", own),
+            "then": _head(say("With these settings"), "money", own),
+            "change": _head(say("Change"), "money", own),
+        }
+        return Outcome(
+            headline=headline,
+            table=Table(
+                name="scenario", title=say("What changes"), frame=frame, headings=heads
+            ),
+        )
 
     sliders = [
-        Slider(name="sales", label=say("Units sold, rest of the year"), low=-0.3, high=0.3, step=0.01, value=0.0, kind="percent"),
-        Slider(name="price", label=say("Our prices"), low=-0.2, high=0.2, step=0.01, value=0.0, kind="percent"),
-        Slider(name="rate", label=say("Foreign money dearer"), low=-0.3, high=0.3, step=0.01, value=0.0, kind="percent"),
-        Slider(name="hires", label=say("Hires ({pay} a month)", pay=words.money(pay, own)), low=0, high=20, step=1, value=0),
+        Slider(
+            name="sales",
+            label=say("Units sold, rest of the year"),
+            low=-0.3,
+            high=0.3,
+            step=0.01,
+            value=0.0,
+            kind="percent",
+        ),
+        Slider(
+            name="price",
+            label=say("Our prices"),
+            low=-0.2,
+            high=0.2,
+            step=0.01,
+            value=0.0,
+            kind="percent",
+        ),
+        Slider(
+            name="rate",
+            label=say("Foreign money dearer"),
+            low=-0.3,
+            high=0.3,
+            step=0.01,
+            value=0.0,
+            kind="percent",
+        ),
+        Slider(
+            name="hires",
+            label=say("Hires ({pay} a month)", pay=words.money(pay, own)),
+            low=0,
+            high=20,
+            step=1,
+            value=0,
+        ),
     ]
-    cases = [{}, {"sales": -0.1}, {"sales": 0.1}, {"price": 0.05}, {"rate": 0.1}, {"hires": 3}]
+    cases = [
+        {},
+        {"sales": -0.1},
+        {"sales": 0.1},
+        {"price": 0.05},
+        {"rate": 0.1},
+        {"hires": 3},
+    ]
     return WhatIf(sliders=sliders, compute=compute, cases=cases)
 
 
@@ -89,29 +160,87 @@ def headroom(told: Cash, bills: pd.DataFrame, *, own: str, credit: float) -> Wha
     most = max(1000.0, float(np.ceil(told.receipts[-1] / 12 / 1000) * 1000))
 
     def compute(sales: float, delay: float, rate: float, more: float) -> Outcome:
-        moved = sales * (told.receipts - told.follows * told.payments) - delay * daily - rate * foreign * told.payments
-        table = shortage(replace(told, months=told.months + moved), headroom=credit + more)
+        moved = (
+            sales * (told.receipts - told.follows * told.payments)
+            - delay * daily
+            - rate * foreign * told.payments
+        )
+        table = shortage(
+            replace(told, months=told.months + moved), headroom=credit + more
+        )
         last, tight = table.iloc[-1], table.loc[table["low"].idxmin()]
         headline = say(
-            "Chance of running short {chance}; tightest at {month}, one case in ten under {least}.", chance=words.percent(last["by_then"], 1),
-            month=words.month(tight["day"]), least=words.money(float(tight["low"]) + credit + more, own),
+            "Chance of running short {chance}; tightest at {month}, one case in ten under {least}.",
+            chance=words.percent(last["by_then"], 1),
+            month=words.month(tight["day"]),
+            least=words.money(float(tight["low"]) + credit + more, own),
         )
-        return Outcome(headline=headline, table=cash_table(replace(told, months=told.months + moved), credit=credit + more, currency=own))
+        return Outcome(
+            headline=headline,
+            table=cash_table(
+                replace(told, months=told.months + moved),
+                credit=credit + more,
+                currency=own,
+            ),
+        )
 
     sliders = [
-        Slider(name="sales", label=say("Sales more or less"), low=-0.4, high=0.4, step=0.01, value=0.0, kind="percent"),
-        Slider(name="delay", label=say("Paid later (days)"), low=0, high=60, step=1, value=0),
-        Slider(name="rate", label=say("Foreign money dearer"), low=-0.3, high=0.3, step=0.01, value=0.0, kind="percent"),
-        Slider(name="more", label=say("Further credit"), low=0, high=most, step=1000, value=0, kind="money", unit=own),
+        Slider(
+            name="sales",
+            label=say("Sales more or less"),
+            low=-0.4,
+            high=0.4,
+            step=0.01,
+            value=0.0,
+            kind="percent",
+        ),
+        Slider(
+            name="delay",
+            label=say("Paid later (days)"),
+            low=0,
+            high=60,
+            step=1,
+            value=0,
+        ),
+        Slider(
+            name="rate",
+            label=say("Foreign money dearer"),
+            low=-0.3,
+            high=0.3,
+            step=0.01,
+            value=0.0,
+            kind="percent",
+        ),
+        Slider(
+            name="more",
+            label=say("Further credit"),
+            low=0,
+            high=most,
+            step=1000,
+            value=0,
+            kind="money",
+            unit=own,
+        ),
     ]
-    cases = [{}, {"sales": -0.1}, {"delay": 14}, {"rate": 0.1}, {"sales": -0.1, "more": round(most / 2, -3)}]
+    cases = [
+        {},
+        {"sales": -0.1},
+        {"delay": 14},
+        {"rate": 0.1},
+        {"sales": -0.1, "more": round(most / 2, -3)},
+    ]
     return WhatIf(sliders=sliders, compute=compute, cases=cases)
 
 
 def draft(made: Draft, *, own: str) -> WhatIf:
     """Return sliders for growth, prices and payroll on the draft and its draws."""
     table, spent = made.table, made.draws.total.ravel()
-    totals = table.groupby("kind")["total"].sum().reindex(["revenue", "cost", "expense"]).fillna(0.0)
+    totals = (
+        table.groupby("kind")["total"]
+        .sum()
+        .reindex(["revenue", "cost", "expense"])
+        .fillna(0.0)
+    )
     sales, goods, rest = (float(x) for x in totals)
     drawn = made.revenue - spent
 
@@ -120,17 +249,54 @@ def draft(made: Draft, *, own: str) -> WhatIf:
         cost = goods * (1 + growth) * (1 + goods_price) + rest * (1 + expenses)
         headline = say(
             "Sales {sales}, spending {spent}, result {result}; chance of less sales {short}, of a smaller result {less}.",
-            sales=words.money(revenue, own), spent=words.money(cost, own), result=words.money(revenue - cost, own),
-            short=words.percent(float((made.revenue < revenue).mean())), less=words.percent(float((drawn < revenue - cost).mean())),
+            sales=words.money(revenue, own),
+            spent=words.money(cost, own),
+            result=words.money(revenue - cost, own),
+            short=words.percent(float((made.revenue < revenue).mean())),
+            less=words.percent(float((drawn < revenue - cost).mean())),
         )
         return Outcome(headline=headline)
 
     sliders = [
-        Slider(name="growth", label=say("Sales against the draft"), low=-0.2, high=0.2, step=0.01, value=0.0, kind="percent"),
-        Slider(name="goods_price", label=say("Purchase prices against the draft"), low=-0.1, high=0.2, step=0.01, value=0.0, kind="percent"),
-        Slider(name="expenses", label=say("Expenses against the draft"), low=-0.2, high=0.2, step=0.01, value=0.0, kind="percent"),
+        Slider(
+            name="growth",
+            label=say("Sales against the draft"),
+            low=-0.2,
+            high=0.2,
+            step=0.01,
+            value=0.0,
+            kind="percent",
+        ),
+        Slider(
+            name="goods_price",
+            label=say("Purchase prices against the draft"),
+            low=-0.1,
+            high=0.2,
+            step=0.01,
+            value=0.0,
+            kind="percent",
+        ),
+        Slider(
+            name="expenses",
+            label=say("Expenses against the draft"),
+            low=-0.2,
+            high=0.2,
+            step=0.01,
+            value=0.0,
+            kind="percent",
+        ),
     ]
-    return WhatIf(sliders=sliders, compute=compute, cases=[{}, {"growth": -0.05}, {"growth": 0.05}, {"goods_price": 0.03}, {"expenses": -0.05}])
+    return WhatIf(
+        sliders=sliders,
+        compute=compute,
+        cases=[
+            {},
+            {"growth": -0.05},
+            {"growth": 0.05},
+            {"goods_price": 0.03},
+            {"expenses": -0.05},
+        ],
+    )
 
 
 def foreign_share(bills: pd.DataFrame, own: str) -> float:

@@ -4,7 +4,6 @@ The blend's weights are learnt on units that are not scored: other departments w
 one year is all there is, earlier years where there are some.
 """
 
-# fmt: off
 from __future__ import annotations
 
 import itertools
@@ -35,7 +34,9 @@ class Blend:
     errors: np.ndarray
 
 
-def guesses(actual: np.ndarray, plan: np.ndarray, estimate: np.ndarray | None = None) -> pd.DataFrame:
+def guesses(
+    actual: np.ndarray, plan: np.ndarray, estimate: np.ndarray | None = None
+) -> pd.DataFrame:
     """Return the year's total of each unit by each plain method.
 
     Args:
@@ -77,8 +78,12 @@ def guesses(actual: np.ndarray, plan: np.ndarray, estimate: np.ndarray | None = 
 
 
 def learn(
-    actual: np.ndarray, plan: np.ndarray, closed: int,
-    estimate: np.ndarray | None = None, *, seed: int = 1,
+    actual: np.ndarray,
+    plan: np.ndarray,
+    closed: int,
+    estimate: np.ndarray | None = None,
+    *,
+    seed: int = 1,
 ) -> Blend:
     """Learn weights and errors on units whose year is known.
 
@@ -114,8 +119,12 @@ def learn(
 
 
 def foretell(
-    blend: Blend, actual: np.ndarray, plan: np.ndarray,
-    estimate: np.ndarray | None = None, *, coverage: float = 0.8,
+    blend: Blend,
+    actual: np.ndarray,
+    plan: np.ndarray,
+    estimate: np.ndarray | None = None,
+    *,
+    coverage: float = 0.8,
 ) -> pd.DataFrame:
     """Return each unit's year with its band and its chance of ending over plan.
 
@@ -136,15 +145,21 @@ def foretell(
     rank = np.searchsorted(blend.errors, (plan.sum(axis=1) - total) / width)
     return pd.DataFrame(
         {
-            "forecast": total, "low": total + width * low, "high": total + width * high,
+            "forecast": total,
+            "low": total + width * low,
+            "high": total + width * high,
             "chance_over": 1 - (rank + 0.5) / (len(blend.errors) + 1),
         }
     )
 
 
 def left_out(
-    actual: np.ndarray, plan: np.ndarray, closed: int,
-    estimate: np.ndarray | None = None, *, repeats: int = 5,
+    actual: np.ndarray,
+    plan: np.ndarray,
+    closed: int,
+    estimate: np.ndarray | None = None,
+    *,
+    repeats: int = 5,
 ) -> pd.DataFrame:
     """Return what would have been foretold of each unit by learning on the others.
 
@@ -166,7 +181,9 @@ def left_out(
         told = []
         for k in range(10):
             seen, held = part != k, part == k
-            mine = (None, None) if estimate is None else (estimate[seen], estimate[held])
+            mine = (
+                (None, None) if estimate is None else (estimate[seen], estimate[held])
+            )
             blend = learn(actual[seen], plan[seen], closed, mine[0], seed=repeat)
             frame = foretell(blend, actual[held, :closed], plan[held], mine[1])
             told.append(frame.set_index(np.flatnonzero(held)))
@@ -193,13 +210,18 @@ def race(told: pd.DataFrame, fact: np.ndarray) -> pd.DataFrame:
     """
     fact = np.asarray(fact, float)
     size = np.abs(fact).sum()
-    rows = [(name, np.abs(told[name] - fact).sum() / size, (told[name] - fact).sum() / size) for name in told.columns]
+    rows = [
+        (name, np.abs(told[name] - fact).sum() / size, (told[name] - fact).sum() / size)
+        for name in told.columns
+    ]
     frame = pd.DataFrame(rows, columns=["method", "error", "bias"])
     frame = frame.sort_values("error", ignore_index=True)
     return frame.assign(behind=frame["error"] - frame["error"].min())
 
 
-def _inputs(actual: np.ndarray, plan: np.ndarray, estimate: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _inputs(
+    actual: np.ndarray, plan: np.ndarray, estimate: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return guesses of the rest of the year, and what the error's size depends on."""
     told = guesses(actual, plan, estimate)
     chosen = ["run rate", "remaining plan", "newest months", "plan"]
@@ -208,7 +230,9 @@ def _inputs(actual: np.ndarray, plan: np.ndarray, estimate: np.ndarray | None) -
     closed = actual.shape[1]
     year = np.maximum(np.abs(plan.sum(axis=1)), 1e-9)
     wander = actual.std(axis=1, ddof=min(1, closed - 1)) * (12 - closed) / closed**0.5
-    size = np.column_stack([np.ones(len(year)), np.log(year), np.log(wander + 0.01 * year)])
+    size = np.column_stack(
+        [np.ones(len(year)), np.log(year), np.log(wander + 0.01 * year)]
+    )
     return rest, size
 
 

@@ -1,6 +1,5 @@
 """This module owns a company's year end: its books, its outlook, its draws."""
 
-# fmt: off
 from __future__ import annotations
 
 import datetime as dt
@@ -72,7 +71,9 @@ class Outlook:
     tie: np.ndarray
 
 
-def open_books(budget: pd.DataFrame, actuals: pd.DataFrame, *, day: dt.date, version: str = "") -> Books:
+def open_books(
+    budget: pd.DataFrame, actuals: pd.DataFrame, *, day: dt.date, version: str = ""
+) -> Books:
     """Return the budget in force on a day and all that was closed by then.
 
     The budget is the version asked for, else the first adopted one of the newest year:
@@ -94,9 +95,13 @@ def open_books(budget: pd.DataFrame, actuals: pd.DataFrame, *, day: dt.date, ver
         msg = f"no version {version!r} was adopted by {day}; there are {sorted(set(known['version']))}"
         raise ValueError(msg)
     month = pd.to_datetime(known["month"])
-    year = pd.Timestamp(now.year if (month.dt.year == now.year).any() else month.dt.year.max(), 1, 1)
+    year = pd.Timestamp(
+        now.year if (month.dt.year == now.year).any() else month.dt.year.max(), 1, 1
+    )
     of_year = known[month.dt.year == year.year]
-    version = version or str(of_year.sort_values(["adopted", "version"])["version"].iloc[0])
+    version = version or str(
+        of_year.sort_values(["adopted", "version"])["version"].iloc[0]
+    )
     chosen = known[known["version"] == version]
     plan = chosen.assign(month=pd.to_datetime(chosen["month"])).pivot_table(
         index=KEY, columns="month", values="amount", aggfunc="sum"
@@ -112,7 +117,9 @@ def open_books(budget: pd.DataFrame, actuals: pd.DataFrame, *, day: dt.date, ver
         units=plan.index.to_frame(index=False),
         past=past.to_numpy(float),
         months=pd.DatetimeIndex(past.columns),
-        plan=plan.reindex(columns=pd.date_range(year, periods=12, freq="MS")).fillna(0.0).to_numpy(float),
+        plan=plan.reindex(columns=pd.date_range(year, periods=12, freq="MS"))
+        .fillna(0.0)
+        .to_numpy(float),
         version=version,
         year=year,
         closed=int((past.columns >= year).sum()),
@@ -138,7 +145,11 @@ def own_history(past: np.ndarray, ahead: int) -> tuple[np.ndarray, np.ndarray]:
         ([30.0], True)
     """
     months = past.shape[1]
-    origins = range(max(6, months - 18), months - ahead + 1) if months - ahead >= 8 else range(0)
+    origins = (
+        range(max(6, months - 18), months - ahead + 1)
+        if months - ahead >= 8
+        else range(0)
+    )
     loss, facts, told = [], [], []
     for at in origins:
         tried = _tries(past[:, :at], ahead)
@@ -155,14 +166,24 @@ def own_history(past: np.ndarray, ahead: int) -> tuple[np.ndarray, np.ndarray]:
     by_unit = np.mean(loss, axis=0)
     weight = 1 / (by_unit + by_unit.mean(axis=1, keepdims=True) + floor + 1e-9)
     weight = weight / weight.sum(axis=0)
-    past_error = np.mean([(np.sum(weight * t, axis=0) - f) ** 2 for t, f in zip(told, facts, strict=True)], axis=0)
+    past_error = np.mean(
+        [
+            (np.sum(weight * t, axis=0) - f) ** 2
+            for t, f in zip(told, facts, strict=True)
+        ],
+        axis=0,
+    )
     error = np.sqrt((past_error + floor) / 2 + 0.5 * np.maximum(past_error - floor, 0))
     return np.sum(weight * tries, axis=0), error + 1e-4
 
 
 def outlook(
-    books: Books, *, method: str = "ours", shocks: dict[str, np.ndarray] | None = None,
-    points: int = 1024, seed: int = 1,
+    books: Books,
+    *,
+    method: str = "ours",
+    shocks: dict[str, np.ndarray] | None = None,
+    points: int = 1024,
+    seed: int = 1,
 ) -> Outlook:
     """Return where the year ends, from draws that add up from lines to the whole.
 
@@ -186,20 +207,33 @@ def outlook(
     sigma = np.sqrt(np.log1p((error / steady) ** 2))
     units = books.units
     drawn = [
-        lines.line(str(u.line), "lognormal", [1.0, float(min(s, 1.5))], department=str(u.department))
+        lines.line(
+            str(u.line),
+            "lognormal",
+            [1.0, float(min(s, 1.5))],
+            department=str(u.department),
+        )
         for u, s in zip(units.itertuples(), sigma, strict=True)
     ]
     tie = joint.from_history(np.diff(np.log(np.maximum(books.past.T, 1e-9)), axis=0))
     spending = (units["kind"] != "revenue").to_numpy(float)
     of = simulate.model(
-        drawn, scale=rest[:, None] * profile, by_line=tie, known=spent, signs=spending,
+        drawn,
+        scale=rest[:, None] * profile,
+        by_line=tie,
+        known=spent,
+        signs=spending,
         by_month=BETWEEN_MONTHS if left > 1 else 0.0,
     )
     draws = simulate.simulate(of, points=points, seed=seed, shocks=shocks)
     plan = books.plan.sum(axis=1)
     low, high = np.quantile(draws.by_line, [0.1, 0.9], axis=0)
     table = units.assign(
-        plan=plan, spent=spent, forecast=draws.by_line.mean(axis=0), low=low, high=high,
+        plan=plan,
+        spent=spent,
+        forecast=draws.by_line.mean(axis=0),
+        low=low,
+        high=high,
         chance_over=(draws.by_line > plan).mean(axis=0),
     )
     return Outlook(
@@ -216,7 +250,9 @@ def outlook(
     )
 
 
-def rest_of_year(books: Books, method: str = "ours") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def rest_of_year(
+    books: Books, method: str = "ours"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return spent, expected rest of the year (money), and its error as a share.
 
     Args:
@@ -231,9 +267,14 @@ def rest_of_year(books: Books, method: str = "ours") -> tuple[np.ndarray, np.nda
         raise ValueError(msg)
     mine = books.past[:, -books.closed :]
     spent = mine.sum(axis=1)
-    shape = books.plan / np.where(books.plan.mean(axis=1) > 0, books.plan.mean(axis=1), 1)[:, None]
+    shape = (
+        books.plan
+        / np.where(books.plan.mean(axis=1) > 0, books.plan.mean(axis=1), 1)[:, None]
+    )
     shape = np.where(shape > 0.05, shape, 1.0)
-    level, error = own_history(books.past / shape[:, books.months.month - 1], 12 - books.closed)
+    level, error = own_history(
+        books.past / shape[:, books.months.month - 1], 12 - books.closed
+    )
     shaped = level * shape[:, books.closed :].mean(axis=1)
     plain, second = own_history(books.past, 12 - books.closed)
     rest = (shaped + plain) / 2
@@ -257,7 +298,9 @@ def sales_shocks(books: Books, factors: np.ndarray) -> dict[str, np.ndarray]:
     return dict.fromkeys(books.units.loc[kinds, "line"], factors.mean(axis=1))
 
 
-def without(error: np.ndarray, names: pd.Series, shocks: dict[str, np.ndarray]) -> np.ndarray:
+def without(
+    error: np.ndarray, names: pd.Series, shocks: dict[str, np.ndarray]
+) -> np.ndarray:
     """Return the lines' own errors less what the shocks already carry, at least a fifth.
 
     Args:
@@ -307,8 +350,15 @@ def _scores(books: Books) -> pd.DataFrame:
     level = known[:, -12:] / full[:, books.months[: known.shape[1]].month[-12:] - 1]
     usual = level.mean(axis=1, keepdims=True)
     size = np.abs(usual) + 1e-9
-    swing = np.maximum(noise(books.past)[:, None], level.std(axis=1, ddof=min(1, level.shape[1] - 1))[:, None] / size)
+    swing = np.maximum(
+        noise(books.past)[:, None],
+        level.std(axis=1, ddof=min(1, level.shape[1] - 1))[:, None] / size,
+    )
     wide = (swing + 0.01) * size * np.sqrt(1 + 1 / level.shape[1])
     names = (books.units["line"] + ", " + books.units["department"]).tolist()
     bad = np.where(books.units["kind"] == "revenue", -1.0, 1.0)[:, None]
-    return pd.DataFrame((bad * (mine - usual * full[:, : books.closed]) / wide).T, columns=names, index=books.months[-books.closed :])
+    return pd.DataFrame(
+        (bad * (mine - usual * full[:, : books.closed]) / wide).T,
+        columns=names,
+        index=books.months[-books.closed :],
+    )

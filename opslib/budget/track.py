@@ -1,6 +1,8 @@
-"""This module owns the track record: were the chances and bands right before?"""
+"""This module owns the track record: were the chances and bands right before?
 
-# fmt: off
+Long because every past outlook is made and scored by one set of rules.
+"""
+
 from __future__ import annotations
 
 import itertools
@@ -44,7 +46,9 @@ class Trust:
     red: float
 
 
-def trust(budget: pd.DataFrame, actuals: pd.DataFrame, books: Books, record: pd.DataFrame) -> Trust:
+def trust(
+    budget: pd.DataFrame, actuals: pd.DataFrame, books: Books, record: pd.DataFrame
+) -> Trust:
     """Return how right the outlook would have been, and earlier pages were.
 
     Args:
@@ -57,16 +61,23 @@ def trust(budget: pd.DataFrame, actuals: pd.DataFrame, books: Books, record: pd.
     method = winner(race)
     booked = books.past[:, -books.closed :]
     return Trust(
-        race=race, method=method,
+        race=race,
+        method=method,
         past=past_outlooks(budget, actuals, books, method=method),
-        months=month_bands(books), kept=kept(record, actuals),
+        months=month_bands(books),
+        kept=kept(record, actuals),
         red=warning.fixed_lights(booked, books.plan[:, : books.closed]),
     )
 
 
 def year_end(
-    budget: pd.DataFrame, actuals: pd.DataFrame, books: Books, *,
-    record: pd.DataFrame, sales: np.ndarray | None = None, points: int = 4096,
+    budget: pd.DataFrame,
+    actuals: pd.DataFrame,
+    books: Books,
+    *,
+    record: pd.DataFrame,
+    sales: np.ndarray | None = None,
+    points: int = 4096,
 ) -> tuple[outlook.Outlook, Trust]:
     """Return the outlook by the method that came nearest, and how far to trust it.
 
@@ -80,7 +91,9 @@ def year_end(
     """
     told = trust(budget, actuals, books, record)
     shocks = None if sales is None else outlook.sales_shocks(books, sales)
-    return outlook.outlook(books, method=told.method, shocks=shocks, points=points), told
+    return outlook.outlook(
+        books, method=told.method, shocks=shocks, points=points
+    ), told
 
 
 def kupiec(failures: int, periods: int, chance: float) -> float:
@@ -149,8 +162,10 @@ def judge_band(failed: np.ndarray, chance: float) -> pd.DataFrame:
     before, after = failed[:-1], failed[1:]
     alone = christoffersen(
         (
-            int((~before & ~after).sum()), int((~before & after).sum()),
-            int((before & ~after).sum()), int((before & after).sum()),
+            int((~before & ~after).sum()),
+            int((~before & after).sum()),
+            int((before & ~after).sum()),
+            int((before & after).sum()),
         )
     )
     rows = [("often", often, 1), ("alone", alone, 1), ("together", often + alone, 2)]
@@ -172,7 +187,9 @@ def brier(chance: np.ndarray, happened: np.ndarray) -> tuple[float, float]:
     return error, base * (1 - base)
 
 
-def interval_score(low: np.ndarray, high: np.ndarray, fact: np.ndarray, *, coverage: float = 0.8) -> np.ndarray:
+def interval_score(
+    low: np.ndarray, high: np.ndarray, fact: np.ndarray, *, coverage: float = 0.8
+) -> np.ndarray:
     """Return each band's width plus its penalty for a miss (Gneiting and Raftery 2007).
 
     Example:
@@ -216,7 +233,9 @@ def adaptive_band(errors: np.ndarray, *, coverage: float = 0.8) -> np.ndarray:
     return widths
 
 
-def reliability(chance: np.ndarray, happened: np.ndarray, *, bins: int = 10, sure: float = 0.95) -> pd.DataFrame:
+def reliability(
+    chance: np.ndarray, happened: np.ndarray, *, bins: int = 10, sure: float = 0.95
+) -> pd.DataFrame:
     """Return how often it happened where a chance was told, with the binomial band.
 
     Args:
@@ -243,7 +262,9 @@ def reliability(chance: np.ndarray, happened: np.ndarray, *, bins: int = 10, sur
     return table.assign(low=low, high=high, inside=inside).reset_index(drop=True)
 
 
-def past_race(budget: pd.DataFrame, actuals: pd.DataFrame, books: Books) -> pd.DataFrame:
+def past_race(
+    budget: pd.DataFrame, actuals: pd.DataFrame, books: Books
+) -> pd.DataFrame:
     """Return how near each method came at this point of earlier years.
 
     Args:
@@ -276,7 +297,9 @@ def winner(race: pd.DataFrame) -> str:
     return str(race["method"].iloc[0]) if len(race) else "ours"
 
 
-def past_outlooks(budget: pd.DataFrame, actuals: pd.DataFrame, books: Books, *, method: str = "ours") -> pd.DataFrame:
+def past_outlooks(
+    budget: pd.DataFrame, actuals: pd.DataFrame, books: Books, *, method: str = "ours"
+) -> pd.DataFrame:
     """Return what this page would have told in earlier years, and what came.
 
     Args:
@@ -293,19 +316,42 @@ def past_outlooks(budget: pd.DataFrame, actuals: pd.DataFrame, books: Books, *, 
     rows = []
     for before, fact in _earlier(budget, actuals, books, (3, 5, 7, 9)):
         told = outlook.outlook(before, method=method, points=64)
-        table = told.table.assign(fact=fact)[told.table["high"] > 1.002 * told.table["low"]]
+        table = told.table.assign(fact=fact)[
+            told.table["high"] > 1.002 * told.table["low"]
+        ]
         total, plan = told.draws.total, told.plan_spending
         low, high = np.quantile(total, [0.1, 0.9])
         spent = fact[(told.table["kind"] != "revenue").to_numpy()].sum()
-        whole = pd.DataFrame([{"plan": plan, "forecast": total.mean(), "low": low, "high": high, "chance_over": (total > plan).mean(), "fact": spent}])
+        whole = pd.DataFrame(
+            [
+                {
+                    "plan": plan,
+                    "forecast": total.mean(),
+                    "low": low,
+                    "high": high,
+                    "chance_over": (total > plan).mean(),
+                    "fact": spent,
+                }
+            ]
+        )
         both = pd.concat([table, whole], ignore_index=True)
         rows.append(both.assign(year=before.year.year, closed=before.closed))
     if not rows:
-        names = ["year", "closed", "line", "plan", "forecast", "low", "high", "chance_over"]
+        names = [
+            "year",
+            "closed",
+            "line",
+            "plan",
+            "forecast",
+            "low",
+            "high",
+            "chance_over",
+        ]
         return pd.DataFrame(columns=[*names, "fact", "over", "held"])
     frame = pd.concat(rows, ignore_index=True)
     return frame.assign(
-        over=frame["fact"] > frame["plan"], held=frame["fact"].between(frame["low"], frame["high"])
+        over=frame["fact"] > frame["plan"],
+        held=frame["fact"].between(frame["low"], frame["high"]),
     )
 
 
@@ -324,13 +370,22 @@ def month_bands(books: Books, *, coverage: float = 0.8) -> pd.DataFrame:
     """
     spending = (books.units["kind"] != "revenue").to_numpy()
     past = books.past[spending].sum(axis=0)
-    told = np.array([outlook.own_history(past[None, :at], 1)[0][0] for at in range(8, len(past))])
+    told = np.array(
+        [outlook.own_history(past[None, :at], 1)[0][0] for at in range(8, len(past))]
+    )
     fact = past[8:]
     errors = (fact - told) / np.maximum(np.abs(told), 1e-9)
     if len(errors) < EARLIEST:
         return pd.DataFrame(columns=["month", "fact", "low", "high", "failed"])
     wide = adaptive_band(errors, coverage=coverage)[:-1] * np.abs(told)
-    frame = pd.DataFrame({"month": books.months[8:], "fact": fact, "low": told - wide, "high": told + wide})
+    frame = pd.DataFrame(
+        {
+            "month": books.months[8:],
+            "fact": fact,
+            "low": told - wide,
+            "high": told + wide,
+        }
+    )
     frame = frame[np.isfinite(wide)].reset_index(drop=True)
     return frame.assign(failed=~frame["fact"].between(frame["low"], frame["high"]))
 
@@ -351,7 +406,9 @@ def kept(record: pd.DataFrame, actuals: pd.DataFrame) -> pd.DataFrame:
     if record.empty:
         return pd.DataFrame(columns=["run_day", "month", "low", "high", "fact", "held"])
     month = pd.to_datetime(record["month"])
-    told = record.assign(month=month, fact=month.map(fact), low=record["q0.1"], high=record["q0.9"])
+    told = record.assign(
+        month=month, fact=month.map(fact), low=record["q0.1"], high=record["q0.9"]
+    )
     told = told[told["fact"].notna()].sort_values("run_day")
     told = told.drop_duplicates("month", keep="last").reset_index(drop=True)
     return told[["run_day", "month", "low", "high", "fact"]].assign(

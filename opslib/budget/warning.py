@@ -1,6 +1,5 @@
 """This module owns early warning: limits solved from a budget of false alarms."""
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -113,12 +112,17 @@ def solve_watch(*, lines: int, false_alarms: float, drift: float = SHIFT / 2) ->
     checks.at_least(lines, 1, "lines", "Watch at least one.")
     checks.between(false_alarms, "false_alarms", low=1e-4, high=1.5 * lines)
     wanted = 3 * lines / false_alarms
-    limit = optimize.brentq(lambda h: np.log(cusum_run_length(h, drift=drift) / wanted), 0.01, 25, xtol=1e-6)
+    limit = optimize.brentq(
+        lambda h: np.log(cusum_run_length(h, drift=drift) / wanted), 0.01, 25, xtol=1e-6
+    )
     return Watch(
         limit=float(limit),
         drift=drift,
         false_alarms=3 * lines / cusum_run_length(limit, drift=drift),
-        delay={s: cusum_run_length(limit, drift=drift, shift=s) for s in (0.5, 1.0, 1.5, 2.0)},
+        delay={
+            s: cusum_run_length(limit, drift=drift, shift=s)
+            for s in (0.5, 1.0, 1.5, 2.0)
+        },
         lines=lines,
     )
 
@@ -153,7 +157,9 @@ def alarms(scores: pd.DataFrame, watch: Watch) -> pd.DataFrame:
         if total > 0:
             shift = float(values[start:].mean())
         rows.append((name, total, total / watch.limit, since is not None, since, shift))
-    frame = pd.DataFrame(rows, columns=["line", "now", "share", "alarm", "since", "shift"])
+    frame = pd.DataFrame(
+        rows, columns=["line", "now", "share", "alarm", "since", "shift"]
+    )
     rate = min(0.5, watch.false_alarms / 3)
     newest = stats.norm.sf(scores.iloc[-1].to_numpy(float))
     frame = frame.assign(found=discoveries(newest, rate=rate))

@@ -1,6 +1,8 @@
-"""This module owns the market's course: size with season, shares, changes dated and tested."""
+"""This module owns the market's course: size with season, shares, changes dated and tested.
 
-# fmt: off
+Long because dating a change and testing it rest on the same series.
+"""
+
 from __future__ import annotations
 
 import datetime as dt
@@ -93,7 +95,9 @@ def find_change(series: npt.ArrayLike, *, draws: int = 999, seed: int = 1) -> Ch
     size = y[at:].mean() - y[:at].mean()
     left = y - np.where(np.arange(n) >= at, y[at:].mean(), y[:at].mean())
     var = float(left @ left) / (n - 2)
-    rho = float(np.clip(left[1:] @ left[:-1] / max(left @ left, 1e-300) + 2 / n, 0, 0.9))  # leans up against small samples
+    rho = float(
+        np.clip(left[1:] @ left[:-1] / max(left @ left, 1e-300) + 2 / n, 0, 0.9)
+    )  # leans up against small samples
     rng = np.random.default_rng(seed)
     noise = rng.normal(size=(draws, n))
     noise[:, 0] /= np.sqrt(1 - rho**2)
@@ -104,10 +108,23 @@ def find_change(series: npt.ArrayLike, *, draws: int = 999, seed: int = 1) -> Ch
     reach = float(stats.t.ppf(0.975, n - 2)) * error
     slack = DATE_REACH * var * (1 + rho) / (1 - rho)
     near = np.flatnonzero(gain[0].max() - gain[0] <= slack) + EDGE
-    return Change(at=at, first=int(near.min()), last=int(near.max()), luck=luck, size=Estimate(value=float(size), error=error, low=float(size - reach), high=float(size + reach)))
+    return Change(
+        at=at,
+        first=int(near.min()),
+        last=int(near.max()),
+        luck=luck,
+        size=Estimate(
+            value=float(size),
+            error=error,
+            low=float(size - reach),
+            high=float(size + reach),
+        ),
+    )
 
 
-def market_trend(sales: pd.DataFrame, rivals: pd.DataFrame, *, ours: str, ahead: int = 12) -> Trend:
+def market_trend(
+    sales: pd.DataFrame, rivals: pd.DataFrame, *, ours: str, ahead: int = 12
+) -> Trend:
     """Work out shares, changes, season and size of a market.
 
     Args:
@@ -119,10 +136,17 @@ def market_trend(sales: pd.DataFrame, rivals: pd.DataFrame, *, ours: str, ahead:
     Raises:
         ValueError: A column lacks, we are not among the sellers, or fewer than 18 months.
     """
-    checks.columns(sales, ("month", "category", "seller", "units", "amount"), "market sales")
+    checks.columns(
+        sales, ("month", "category", "seller", "units", "amount"), "market sales"
+    )
     checks.one_of(ours, "ours", sales["seller"].unique())
     sales = sales.assign(month=pd.to_datetime(sales["month"]))
-    checks.at_least(sales["month"].nunique(), LEAST, "months of market sales", "Load earlier months.")
+    checks.at_least(
+        sales["month"].nunique(),
+        LEAST,
+        "months of market sales",
+        "Load earlier months.",
+    )
     whole = sales.groupby(["month", "category"])["amount"].sum()
     mine = sales[sales["seller"] == ours].set_index(["month", "category"])["amount"]
     shares = pd.DataFrame({"amount": mine, "size": whole}).fillna(0).reset_index()
@@ -130,7 +154,14 @@ def market_trend(sales: pd.DataFrame, rivals: pd.DataFrame, *, ours: str, ahead:
     total = shares.groupby("month")[["amount", "size"]].sum()
     size, season, growth = _size(total["size"], ahead)
     return Trend(
-        shares=shares, changes=_changes(sales, whole), size=size, season=season, growth=growth, now=_now(total["amount"] / total["size"]), steps=_why(shares), price=_price(sales, rivals, ours),
+        shares=shares,
+        changes=_changes(sales, whole),
+        size=size,
+        season=season,
+        growth=growth,
+        now=_now(total["amount"] / total["size"]),
+        steps=_why(shares),
+        price=_price(sales, rivals, ours),
     )
 
 
@@ -145,9 +176,15 @@ def foretold(kept: pd.DataFrame, told: Trend) -> pd.DataFrame:
     if not len(kept):
         return pd.DataFrame(columns=["run_day", "due", "low", "high", "actual", "held"])
     ends = [c for c in kept.columns if c.replace(".", "").isdigit()]
-    out = kept.assign(month=pd.to_datetime(kept["due"]).dt.to_period("M").dt.to_timestamp(), low=kept[min(ends)], high=kept[max(ends)])
+    out = kept.assign(
+        month=pd.to_datetime(kept["due"]).dt.to_period("M").dt.to_timestamp(),
+        low=kept[min(ends)],
+        high=kept[max(ends)],
+    )
     out = out.merge(actual, left_on="month", right_index=True)
-    return out.assign(held=out["actual"].between(out["low"], out["high"]))[["run_day", "due", "low", "high", "actual", "held"]]
+    return out.assign(held=out["actual"].between(out["low"], out["high"]))[
+        ["run_day", "due", "low", "high", "actual", "held"]
+    ]
 
 
 def moves(rivals: pd.DataFrame, sales: pd.DataFrame, *, ours: str) -> pd.DataFrame:
@@ -162,19 +199,42 @@ def moves(rivals: pd.DataFrame, sales: pd.DataFrame, *, ours: str) -> pd.DataFra
     ends = {"share": last, "share_before": last - pd.DateOffset(years=1)}
     parts = []
     for name, end in ends.items():
-        some = sales[(sales["month"] <= end) & (sales["month"] > end - pd.DateOffset(months=3))]
+        some = sales[
+            (sales["month"] <= end) & (sales["month"] > end - pd.DateOffset(months=3))
+        ]
         amount = some.groupby(["category", "seller"])["amount"].sum()
-        parts.append((amount / amount.groupby("category").transform("sum")).rename(name))
+        parts.append(
+            (amount / amount.groupby("category").transform("sum")).rename(name)
+        )
     if len(rivals):
         day = pd.to_datetime(rivals["day"])
-        for name, end in (("price", day.max()), ("price_before", day.max() - pd.Timedelta(days=364))):
+        for name, end in (
+            ("price", day.max()),
+            ("price_before", day.max() - pd.Timedelta(days=364)),
+        ):
             some = rivals[(day <= end) & (day > end - pd.Timedelta(days=91))]
-            parts.append(some.groupby(["category", "seller"])["price"].mean().rename(name))
-    out = pd.concat(parts, axis=1).reindex(columns=["price", "price_before", "share", "share_before"]).reset_index()
-    return out.assign(own=out["seller"] == ours).sort_values(["category", "own", "share"], ascending=[True, False, False], ignore_index=True).drop(columns="own")
+            parts.append(
+                some.groupby(["category", "seller"])["price"].mean().rename(name)
+            )
+    out = (
+        pd.concat(parts, axis=1)
+        .reindex(columns=["price", "price_before", "share", "share_before"])
+        .reset_index()
+    )
+    return (
+        out.assign(own=out["seller"] == ours)
+        .sort_values(
+            ["category", "own", "share"],
+            ascending=[True, False, False],
+            ignore_index=True,
+        )
+        .drop(columns="own")
+    )
 
 
-def _steps(y: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _steps(
+    y: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return, for each series and place, F of a step there and the squares it saves."""
     n = y.shape[1]
     k = np.arange(EDGE, n - EDGE + 1)
@@ -187,16 +247,49 @@ def _steps(y: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDA
 def _changes(sales: pd.DataFrame, whole: pd.Series) -> pd.DataFrame:
     from scipy import stats
 
-    wide = sales.pivot_table(index="month", columns=["category", "seller"], values="amount", aggfunc="sum").fillna(0)
+    wide = sales.pivot_table(
+        index="month", columns=["category", "seller"], values="amount", aggfunc="sum"
+    ).fillna(0)
     rows = []
     for category, seller in wide.columns:
         size = whole.xs(category, level="category").reindex(wide.index)
         c = find_change((wide[category, seller] / size).to_numpy())
-        month = [wide.index[min(k, len(wide) - 1)].date() for k in (c.at, c.first, c.last)]
-        rows.append((category, seller, *month, c.size.value, c.size.low, c.size.high, c.luck, c.size.value * float(size.iloc[-12:].sum())))
-    table = pd.DataFrame(rows, columns=["category", "seller", "day", "first", "last", "size", "low", "high", "luck", "a_year"])
+        month = [
+            wide.index[min(k, len(wide) - 1)].date() for k in (c.at, c.first, c.last)
+        ]
+        rows.append(
+            (
+                category,
+                seller,
+                *month,
+                c.size.value,
+                c.size.low,
+                c.size.high,
+                c.luck,
+                c.size.value * float(size.iloc[-12:].sum()),
+            )
+        )
+    table = pd.DataFrame(
+        rows,
+        columns=[
+            "category",
+            "seller",
+            "day",
+            "first",
+            "last",
+            "size",
+            "low",
+            "high",
+            "luck",
+            "a_year",
+        ],
+    )
     table["found"] = stats.false_discovery_control(table["luck"])
-    return table.assign(rank=table["a_year"].abs()).sort_values(["found", "rank"], ascending=[True, False], ignore_index=True).drop(columns="rank")
+    return (
+        table.assign(rank=table["a_year"].abs())
+        .sort_values(["found", "rank"], ascending=[True, False], ignore_index=True)
+        .drop(columns="rank")
+    )
 
 
 def _size(size: pd.Series, ahead: int) -> tuple[pd.DataFrame, pd.DataFrame, Estimate]:
@@ -216,16 +309,38 @@ def _size(size: pd.Series, ahead: int) -> tuple[pd.DataFrame, pd.DataFrame, Esti
     rho = float(np.clip(left[1:] @ left[:-1] / max(left @ left, 1e-300), 0, 0.9))
     var = float(left @ left) / free
     swing = (1 + rho) / (1 - rho)
-    reach = stats.t.ppf(0.975, free) * np.sqrt(var * (1 + swing * np.einsum("ij,jk,ik->i", x, bread, x)))
+    reach = stats.t.ppf(0.975, free) * np.sqrt(
+        var * (1 + swing * np.einsum("ij,jk,ik->i", x, bread, x))
+    )
     fitted = x @ beta
-    frame = pd.DataFrame({"month": months, "amount": np.r_[size.to_numpy(float), np.full(ahead, np.nan)], "fitted": np.exp(fitted), "low": np.exp(fitted - reach), "high": np.exp(fitted + reach)})
+    frame = pd.DataFrame(
+        {
+            "month": months,
+            "amount": np.r_[size.to_numpy(float), np.full(ahead, np.nan)],
+            "fitted": np.exp(fitted),
+            "low": np.exp(fitted - reach),
+            "high": np.exp(fitted + reach),
+        }
+    )
     level = beta[1:] - beta[1:].mean()
     wide = stats.t.ppf(0.975, free) * np.sqrt(var * swing * np.diag(bread)[1:])
     seen = np.flatnonzero(hot[:n].any(axis=0)) + 1
-    season = pd.DataFrame({"month": seen, "factor": np.exp(level), "low": np.exp(level - wide), "high": np.exp(level + wide)})
+    season = pd.DataFrame(
+        {
+            "month": seen,
+            "factor": np.exp(level),
+            "low": np.exp(level - wide),
+            "high": np.exp(level + wide),
+        }
+    )
     error = float(np.sqrt(var * swing * bread[0, 0]))
     edge = float(stats.t.ppf(0.975, free)) * error
-    growth = Estimate(value=float(np.expm1(beta[0])), error=error, low=float(np.expm1(beta[0] - edge)), high=float(np.expm1(beta[0] + edge)))
+    growth = Estimate(
+        value=float(np.expm1(beta[0])),
+        error=error,
+        low=float(np.expm1(beta[0] - edge)),
+        high=float(np.expm1(beta[0] + edge)),
+    )
     return frame, season, growth
 
 
@@ -235,30 +350,70 @@ def _now(share: pd.Series) -> Estimate:
     quarters = y[len(y) % 3 :].reshape(-1, 3)
     noise = float(np.sqrt(quarters.var(axis=1, ddof=1).mean() / 3))
     value = float(y[-3:].mean())
-    return Estimate(value=value, error=noise, low=value - 1.96 * noise, high=value + 1.96 * noise)
+    return Estimate(
+        value=value, error=noise, low=value - 1.96 * noise, high=value + 1.96 * noise
+    )
 
 
 def _why(shares: pd.DataFrame) -> pd.DataFrame:
     """Split the change of our sales between two years into market and share, exactly."""
     last = shares["month"].max()
-    year = np.select([shares["month"] > last - pd.DateOffset(months=12), shares["month"] > last - pd.DateOffset(months=24)], [1, 0], -1)
-    by = shares.assign(year=year).query("year >= 0").pivot_table(index="category", columns="year", values=["amount", "size"], aggfunc="sum").dropna()
+    year = np.select(
+        [
+            shares["month"] > last - pd.DateOffset(months=12),
+            shares["month"] > last - pd.DateOffset(months=24),
+        ],
+        [1, 0],
+        -1,
+    )
+    by = (
+        shares.assign(year=year)
+        .query("year >= 0")
+        .pivot_table(
+            index="category", columns="year", values=["amount", "size"], aggfunc="sum"
+        )
+        .dropna()
+    )
     own = by["amount"] / by["size"]
     market = (by["size"][1] - by["size"][0]) * (own[0] + own[1]) / 2
     share = (own[1] - own[0]) * (by["size"][0] + by["size"][1]) / 2
-    rows = [("@before", float(by["amount"][0].sum())), ("@market", float(market.sum())), *((c, float(v)) for c, v in share.items()), ("@after", float(by["amount"][1].sum()))]
+    rows = [
+        ("@before", float(by["amount"][0].sum())),
+        ("@market", float(market.sum())),
+        *((c, float(v)) for c, v in share.items()),
+        ("@after", float(by["amount"][1].sum())),
+    ]
     return pd.DataFrame(rows, columns=["name", "amount"])
 
 
 def _price(sales: pd.DataFrame, rivals: pd.DataFrame, ours: str) -> Elasticity | None:
     if not len(rivals) or sales["category"].nunique() < 5:
         return None
-    units = sales.pivot_table(index=["month", "category"], columns="seller", values="units", aggfunc="sum")
+    units = sales.pivot_table(
+        index=["month", "category"], columns="seller", values="units", aggfunc="sum"
+    )
     mine = sales[sales["seller"] == ours].set_index(["month", "category"])
-    frame = pd.DataFrame({"units": units[ours] / (units.sum(axis=1) - units[ours]), "price": mine["amount"] / mine["units"]}).reset_index()
-    month = pd.to_datetime(rivals["day"]).dt.to_period("M").dt.to_timestamp().rename("month")
-    theirs = rivals.groupby([month, "category"])["price"].mean().rename("rival_price").reset_index()
-    frame = frame.merge(theirs, on=["month", "category"]).rename(columns={"category": "item", "month": "week"})
+    frame = pd.DataFrame(
+        {
+            "units": units[ours] / (units.sum(axis=1) - units[ours]),
+            "price": mine["amount"] / mine["units"],
+        }
+    ).reset_index()
+    month = (
+        pd.to_datetime(rivals["day"])
+        .dt.to_period("M")
+        .dt.to_timestamp()
+        .rename("month")
+    )
+    theirs = (
+        rivals.groupby([month, "category"])["price"]
+        .mean()
+        .rename("rival_price")
+        .reset_index()
+    )
+    frame = frame.merge(theirs, on=["month", "category"]).rename(
+        columns={"category": "item", "month": "week"}
+    )
     return elasticity(frame) if len(frame) >= 100 else None
 
 

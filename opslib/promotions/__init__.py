@@ -1,21 +1,41 @@
 """This package owns what advertising and campaigns added, and where money should go."""
 
-# fmt: off
-# ruff: noqa: I001
 from opslib.promotions import answer, charts, controls
 from opslib.promotions.journeys import Credit, credit_paths
 from opslib.promotions.mix.curve import ResponseCurve, response_curve
 from opslib.promotions.mix.doubt import disagreements, form_spread, next_test
 from opslib.promotions.mix.engine import Mix, fit_mix
 from opslib.promotions.mix.panel import (
-    LiftTest, Panel, build_panel, company_panel, read_tests,
+    LiftTest,
+    Panel,
+    build_panel,
+    company_panel,
+    read_tests,
 )
 from opslib.promotions.mix.recovery import self_test, verdicts
 from opslib.promotions.mix.split import Split, best_split, score_plans
 
 __all__ = [
-    "Credit", "LiftTest", "Mix", "Panel", "ResponseCurve", "Split", "answer", "best_split",
-    "build_panel", "charts", "company_panel", "controls", "credit_paths", "disagreements", "fit_mix",
-    "form_spread", "next_test", "read_tests", "response_curve", "score_plans",
-    "self_test", "verdicts",
+    "Credit",
+    "LiftTest",
+    "Mix",
+    "Panel",
+    "ResponseCurve",
+    "Split",
+    "answer",
+    "best_split",
+    "build_panel",
+    "charts",
+    "company_panel",
+    "controls",
+    "credit_paths",
+    "disagreements",
+    "fit_mix",
+    "form_spread",
+    "next_test",
+    "read_tests",
+    "response_curve",
+    "score_plans",
+    "self_test",
+    "verdicts",
 ]

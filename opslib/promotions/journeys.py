@@ -1,6 +1,5 @@
 """This module owns journeys: which contacts the paths to purchase depend on."""
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -42,7 +41,14 @@ class Credit:
     by_order: pd.DataFrame
 
 
-def credit_paths(paths: pd.DataFrame, *, order: int = 1, draws: int = 200, orders: bool = False, seed: int = 1) -> Credit:
+def credit_paths(
+    paths: pd.DataFrame,
+    *,
+    order: int = 1,
+    draws: int = 200,
+    orders: bool = False,
+    seed: int = 1,
+) -> Credit:
     """Return how purchases are shared out among channels, five ways.
 
     Removal: paths are an absorbing Markov chain of purchases and of paths without one;
@@ -74,7 +80,13 @@ def credit_paths(paths: pd.DataFrame, *, order: int = 1, draws: int = 200, order
     checks.columns(paths, ["path", "conversions", "nulls"], "paths")
     checks.one_of(order, "order", ORDERS)
     if not len(paths):
-        return Credit(shares=pd.DataFrame(columns=["channel", *WAYS, "low", "high", "paths"]), conversions=0.0, ended=0.0, order=order, by_order=pd.DataFrame(columns=["channel", "order", "removal"]))
+        return Credit(
+            shares=pd.DataFrame(columns=["channel", *WAYS, "low", "high", "paths"]),
+            conversions=0.0,
+            ended=0.0,
+            order=order,
+            by_order=pd.DataFrame(columns=["channel", "order", "removal"]),
+        )
     checks.no_gaps(paths, ["path", "conversions", "nulls"], "paths")
     bought, ended = (paths[c].to_numpy(dtype=float) for c in ("conversions", "nulls"))
     if min(bought.min(), ended.min()) < 0 or bought.sum() <= 0:
@@ -82,12 +94,36 @@ def credit_paths(paths: pd.DataFrame, *, order: int = 1, draws: int = 200, order
         raise ValueError(msg)
     path, code, names = _contacts(paths)
     removal = _Chain(path, code, len(names), order).shares(bought, ended)
-    frame = _simple(path, code, len(names), bought).assign(channel=list(names), removal=removal, low=np.nan, high=np.nan)
+    frame = _simple(path, code, len(names), bought).assign(
+        channel=list(names), removal=removal, low=np.nan, high=np.nan
+    )
     if draws and order == 1:
-        frame["low"], frame["high"] = _range(path, code, len(names), bought, ended, np.random.default_rng(seed), draws)
-    rows = [pd.DataFrame({"channel": list(names), "order": k, "removal": removal if k == order else _Chain(path, code, len(names), k).shares(bought, ended)}) for k in ORDERS if orders or k == order]
-    shares = frame[["channel", *WAYS, "low", "high", "paths"]].sort_values("removal", ascending=False, ignore_index=True)
-    return Credit(shares=shares, conversions=float(bought.sum()), ended=float(ended.sum()), order=order, by_order=pd.concat(rows, ignore_index=True))
+        frame["low"], frame["high"] = _range(
+            path, code, len(names), bought, ended, np.random.default_rng(seed), draws
+        )
+    rows = [
+        pd.DataFrame(
+            {
+                "channel": list(names),
+                "order": k,
+                "removal": removal
+                if k == order
+                else _Chain(path, code, len(names), k).shares(bought, ended),
+            }
+        )
+        for k in ORDERS
+        if orders or k == order
+    ]
+    shares = frame[["channel", *WAYS, "low", "high", "paths"]].sort_values(
+        "removal", ascending=False, ignore_index=True
+    )
+    return Credit(
+        shares=shares,
+        conversions=float(bought.sum()),
+        ended=float(ended.sum()),
+        order=order,
+        by_order=pd.concat(rows, ignore_index=True),
+    )
 
 
 def kept_without(paths: pd.DataFrame, gone: list[str]) -> float:
@@ -109,17 +145,29 @@ def kept_without(paths: pd.DataFrame, gone: list[str]) -> float:
     for name in gone:
         checks.one_of(name, "channel", names)
     chain = _Chain(path, code, len(names), 1)
-    return chain.kept(*(paths[c].to_numpy(dtype=float) for c in ("conversions", "nulls")), [list(names).index(g) for g in gone])
+    return chain.kept(
+        *(paths[c].to_numpy(dtype=float) for c in ("conversions", "nulls")),
+        [list(names).index(g) for g in gone],
+    )
 
 
-def _contacts(paths: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
+def _contacts(
+    paths: pd.DataFrame,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
     """Return each contact's path and channel, and the channels' names."""
     steps = paths["path"].astype(str).str.split(ARROW)
-    code, names = pd.factorize(pd.Series([c.strip() for row in steps for c in row]), sort=True)
+    code, names = pd.factorize(
+        pd.Series([c.strip() for row in steps for c in row]), sort=True
+    )
     return np.repeat(np.arange(len(paths)), steps.str.len()), code, list(names)
 
 
-def _simple(path: NDArray[np.int64], code: NDArray[np.int64], count: int, bought: NDArray[np.float64]) -> pd.DataFrame:
+def _simple(
+    path: NDArray[np.int64],
+    code: NDArray[np.int64],
+    count: int,
+    bought: NDArray[np.float64],
+) -> pd.DataFrame:
     """Return the shares by first, last and every contact, and by sets of channels."""
     start = np.r_[True, path[1:] != path[:-1]]
     last = np.r_[start[1:], True]
@@ -128,25 +176,33 @@ def _simple(path: NDArray[np.int64], code: NDArray[np.int64], count: int, bought
     which, channel = once // count, once % count
     sets = np.bincount(which)
     total = bought.sum()
-    return pd.DataFrame({
-        "first": np.bincount(code[start], bought[path[start]], count) / total,
-        "last": np.bincount(code[last], bought[path[last]], count) / total,
-        "linear": np.bincount(code, bought[path] / length[path], count) / total,
-        "shapley": np.bincount(channel, bought[which] / sets[which], count) / total,
-        "paths": np.bincount(channel, bought[which], count) / total,
-    })
+    return pd.DataFrame(
+        {
+            "first": np.bincount(code[start], bought[path[start]], count) / total,
+            "last": np.bincount(code[last], bought[path[last]], count) / total,
+            "linear": np.bincount(code, bought[path] / length[path], count) / total,
+            "shapley": np.bincount(channel, bought[which] / sets[which], count) / total,
+            "paths": np.bincount(channel, bought[which], count) / total,
+        }
+    )
 
 
 class _Chain:
     """The absorbing chain of one order: states are the last contacts, start is zero."""
 
-    def __init__(self, path: NDArray[np.int64], code: NDArray[np.int64], count: int, order: int) -> None:
+    def __init__(
+        self, path: NDArray[np.int64], code: NDArray[np.int64], count: int, order: int
+    ) -> None:
         held = np.zeros((len(code), order), dtype=np.int64)
         place = np.arange(len(code)) - np.r_[0, np.cumsum(np.bincount(path))][path]
         for back in range(order):
-            held[back:, back] = np.where(place[back:] >= back, code[: len(code) - back] + 1, 0)
+            held[back:, back] = np.where(
+                place[back:] >= back, code[: len(code) - back] + 1, 0
+            )
         key = held @ ((count + 1) ** np.arange(order))
-        states, first, self.state = np.unique(key, return_index=True, return_inverse=True)
+        states, first, self.state = np.unique(
+            key, return_index=True, return_inverse=True
+        )
         self.state = self.state + 1
         self.holds = np.zeros((count, len(states) + 1), dtype=bool)
         for c in range(count):
@@ -155,42 +211,75 @@ class _Chain:
         self.start = place == 0
         self.end = np.r_[self.start[1:], True]
 
-    def shares(self, bought: NDArray[np.float64], ended: NDArray[np.float64]) -> NDArray[np.float64]:
+    def shares(
+        self, bought: NDArray[np.float64], ended: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """Return each channel's removal effect, scaled to add up to one."""
         move, win = self._moves(bought, ended)
         whole = self._chance(move, win, np.ones(self.size, dtype=bool))
-        effect = np.array([1 - self._chance(move, win, ~gone) / whole for gone in self.holds])
+        effect = np.array(
+            [1 - self._chance(move, win, ~gone) / whole for gone in self.holds]
+        )
         return effect / effect.sum()
 
-    def kept(self, bought: NDArray[np.float64], ended: NDArray[np.float64], gone: list[int]) -> float:
+    def kept(
+        self, bought: NDArray[np.float64], ended: NDArray[np.float64], gone: list[int]
+    ) -> float:
         """Return the share of purchases left when some channels are gone."""
         move, win = self._moves(bought, ended)
         left = ~self.holds[gone].any(axis=0)
-        return self._chance(move, win, left) / self._chance(move, win, np.ones(self.size, dtype=bool))
+        return self._chance(move, win, left) / self._chance(
+            move, win, np.ones(self.size, dtype=bool)
+        )
 
-    def _moves(self, bought: NDArray[np.float64], ended: NDArray[np.float64]) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
+    def _moves(
+        self, bought: NDArray[np.float64], ended: NDArray[np.float64]
+    ) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
         weight = (bought + ended)[self.path]
         before = np.where(self.start, 0, np.r_[0, self.state[:-1]])
-        move = sparse.coo_matrix((weight, (before, self.state)), shape=(self.size, self.size)).tocsr()
+        move = sparse.coo_matrix(
+            (weight, (before, self.state)), shape=(self.size, self.size)
+        ).tocsr()
         win = np.bincount(self.state[self.end], bought[self.path[self.end]], self.size)
-        out = np.bincount(self.state[self.end], weight[self.end], self.size) + np.asarray(move.sum(axis=1)).ravel()
+        out = (
+            np.bincount(self.state[self.end], weight[self.end], self.size)
+            + np.asarray(move.sum(axis=1)).ravel()
+        )
         scale = sparse.diags(1 / np.maximum(out, 1e-300))
         return (scale @ move).tocsr(), scale @ win
 
-    def _chance(self, move: sparse.csr_matrix, win: NDArray[np.float64], kept: NDArray[np.bool_]) -> float:
-        part = (sparse.identity(kept.sum(), format="csc") - move[kept][:, kept].tocsc())
+    def _chance(
+        self, move: sparse.csr_matrix, win: NDArray[np.float64], kept: NDArray[np.bool_]
+    ) -> float:
+        part = sparse.identity(kept.sum(), format="csc") - move[kept][:, kept].tocsc()
         return float(np.atleast_1d(linalg.spsolve(part, win[kept]))[0])
 
 
-def _range(path: NDArray[np.int64], code: NDArray[np.int64], count: int, bought: NDArray[np.float64], ended: NDArray[np.float64], draw: np.random.Generator, draws: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _range(
+    path: NDArray[np.int64],
+    code: NDArray[np.int64],
+    count: int,
+    bought: NDArray[np.float64],
+    ended: NDArray[np.float64],
+    draw: np.random.Generator,
+    draws: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the 90 % range of removal over resampled visitors, all solved at once."""
     size = count + 1
     start = np.r_[True, path[1:] != path[:-1]]
     end = np.r_[start[1:], True]
     before = np.where(start, 0, np.r_[0, code[:-1] + 1])
-    moves = sparse.csr_matrix((np.ones(len(code)), (before * size + code + 1, path)), shape=(size * size, len(bought)))
-    ends = sparse.csr_matrix((np.ones(end.sum()), (code[end] + 1, path[end])), shape=(size, len(bought)))
-    won, lost = draw.poisson(bought, (draws, len(bought))).T, draw.poisson(ended, (draws, len(bought))).T
+    moves = sparse.csr_matrix(
+        (np.ones(len(code)), (before * size + code + 1, path)),
+        shape=(size * size, len(bought)),
+    )
+    ends = sparse.csr_matrix(
+        (np.ones(end.sum()), (code[end] + 1, path[end])), shape=(size, len(bought))
+    )
+    won, lost = (
+        draw.poisson(bought, (draws, len(bought))).T,
+        draw.poisson(ended, (draws, len(bought))).T,
+    )
     step = (moves @ (won + lost)).T.reshape(draws, size, size)
     win = (ends @ won).T
     out = np.maximum(step.sum(axis=2) + (ends @ (won + lost)).T, 1e-300)

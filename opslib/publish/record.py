@@ -1,6 +1,5 @@
 """This module owns two pages: how right we have been, and the open actions."""
 
-# fmt: off
 from __future__ import annotations
 
 import json
@@ -40,7 +39,10 @@ def publish(company: str, language: str, home: Path) -> pd.DataFrame:
     told = marks.summary(marked)
     acts = decisions.actions(company, list(listing.entries()))
     for one in ("en", "zh"):
-        parts = {"record": _record(marked, told, acts, one), "actions": _actions(company, acts, one)}
+        parts = {
+            "record": _record(marked, told, acts, one),
+            "actions": _actions(company, acts, one),
+        }
         for name in PAGES:
             page = home / file_name(name, one, language)
             half = page.with_suffix(".half")
@@ -56,7 +58,9 @@ def file_name(name: str, language: str, main: str) -> str:
 
 def title(name: str) -> Text:
     """Return the heading of a page."""
-    return {"record": say("How right have we been?"), "actions": say("Open actions")}[name]
+    return {"record": say("How right have we been?"), "actions": say("Open actions")}[
+        name
+    ]
 
 
 def trust(row: pd.Series) -> Text:
@@ -86,9 +90,13 @@ def nearer(row: pd.Series) -> Text:
     return say("{share} further off than taking the last one again", share=share)
 
 
-def _record(marked: pd.DataFrame, told: pd.DataFrame, acts: pd.DataFrame, language: str) -> list[str]:
+def _record(
+    marked: pd.DataFrame, told: pd.DataFrame, acts: pd.DataFrame, language: str
+) -> list[str]:
     if marked.empty:
-        none = say("Nothing that was foretold has come due yet. To go through past months with what was known then: opslib replay")
+        none = say(
+            "Nothing that was foretold has come due yet. To go through past months with what was known then: opslib replay"
+        )
         return [_text("p", none, language), *_came(acts, language)]
     replayed = int(marked["replay"].sum())
     head = say(
@@ -98,23 +106,37 @@ def _record(marked: pd.DataFrame, told: pd.DataFrame, acts: pd.DataFrame, langua
         share=words.percent(marked["held"].mean()),
         promised=words.percent(marked["promised"].mean()),
     )
-    parts = [f'<div class="ops ops-card">{_text("p", head, language, "ops-headline")}</div>']
+    parts = [
+        f'<div class="ops ops-card">{_text("p", head, language, "ops-headline")}</div>'
+    ]
     if replayed:
         note = say(
             "{count} of these words were not said at the time: past months were gone through again with only what was known then.",
             count=words.number(replayed, 0),
         )
         parts.append(_text("p", note, language, "ops-quiet"))
-    parts += [_text("h2", say("By topic"), language), shown.html(_topics(told), language)]
+    parts += [
+        _text("h2", say("By topic"), language),
+        shown.html(_topics(told), language),
+    ]
     for row in told.to_dict("records"):
         figure = _figure(row, marked[marked["name"] == row["name"]])
         if figure:
             parts.append(_text("h2", label(row["name"]), language))
-            parts.append(report.figure(report.in_language(figure, language), f"held-{row['name']}"))
+            parts.append(
+                report.figure(
+                    report.in_language(figure, language), f"held-{row['name']}"
+                )
+            )
     how = say(
         "A word counts once its day has passed and the data for it has come. The simple guess says that the last like period comes again. Words that fall due together err together, so judgement waits for six different days."
     )
-    return [*parts, *_came(acts, language), _text("h2", say("How this is counted"), language), _text("p", how, language)]
+    return [
+        *parts,
+        *_came(acts, language),
+        _text("h2", say("How this is counted"), language),
+        _text("p", how, language),
+    ]
 
 
 def label(name: str) -> Text:
@@ -152,7 +174,11 @@ def _lean(bias: float) -> Text:
     if pd.isna(bias):
         return Text("-")
     share = words.percent(abs(bias), 1)
-    return say("{share} too high", share=share) if bias > 0 else say("{share} too low", share=share)
+    return (
+        say("{share} too high", share=share)
+        if bias > 0
+        else say("{share} too low", share=share)
+    )
 
 
 def _figure(row: dict[str, Any], marked: pd.DataFrame) -> dict[str, Any] | None:
@@ -164,7 +190,12 @@ def _figure(row: dict[str, Any], marked: pd.DataFrame) -> dict[str, Any] | None:
     if len(frame) < 2:
         return None
     yes, no = frame["sum"] + 0.5, frame["count"] - frame["sum"] + 0.5
-    frame = frame.assign(promised=row["promised"], held=frame["sum"] / frame["count"], low=beta.ppf(0.05, yes, no), high=beta.ppf(0.95, yes, no))
+    frame = frame.assign(
+        promised=row["promised"],
+        held=frame["sum"] / frame["count"],
+        low=beta.ppf(0.05, yes, no),
+        high=beta.ppf(0.95, yes, no),
+    )
     figure = forms.band(
         frame,
         x="month",
@@ -188,7 +219,11 @@ def _came(acts: pd.DataFrame, language: str) -> list[str]:
         return []
     done = acts[acts["choice"] == "done"]
     lines = [
-        say("{done} of {all} decided actions are done.", done=words.number(len(done), 0), all=words.number(int((acts["choice"] != "").sum()), 0))
+        say(
+            "{done} of {all} decided actions are done.",
+            done=words.number(len(done), 0),
+            all=words.number(int((acts["choice"] != "").sum()), 0),
+        )
     ]
     both = done[done["reached"].notna() & done["value"].notna()]
     for unit, rows in both.groupby("unit"):
@@ -199,12 +234,17 @@ def _came(acts: pd.DataFrame, language: str) -> list[str]:
                 value=card.amount(rows["value"].astype(float).sum(), unit),
             )
         )
-    return [_text("h2", say("What came of our decisions"), language), *(_text("p", t, language) for t in lines)]
+    return [
+        _text("h2", say("What came of our decisions"), language),
+        *(_text("p", t, language) for t in lines),
+    ]
 
 
 def _actions(company: str, acts: pd.DataFrame, language: str) -> list[str]:
     open_ = acts[~acts["choice"].isin(["done", "refuse"])]
-    day = max((t["last_day"] for t in read_stamp(company)["tables"].values()), default="")
+    day = max(
+        (t["last_day"] for t in read_stamp(company)["tables"].values()), default=""
+    )
     if open_.empty:
         return [_text("p", say("No action is open."), language)]
     head = say(
@@ -215,7 +255,9 @@ def _actions(company: str, acts: pd.DataFrame, language: str) -> list[str]:
     )
     parts = [_text("p", head, language, "ops-headline")]
     owners = sorted({words.text(o).in_language(language) for o in open_["owner"]})
-    named = open_.assign(who=[words.text(o).in_language(language) for o in open_["owner"]])
+    named = open_.assign(
+        who=[words.text(o).in_language(language) for o in open_["owner"]]
+    )
     late = named.groupby("who")["overdue"].sum()
     for owner in sorted(owners, key=lambda o: (-late[o], o)):
         parts.append(f"<h2>{card.escape(owner)}</h2>")
@@ -229,8 +271,16 @@ def _open_table(rows: pd.DataFrame) -> Table:
     frame = rows.assign(
         what=[words.text(r["what"]) for r in told],
         state=[_state(r) for r in told],
-        worth=[card.amount(r["value"], r["unit"]) if pd.notna(r["value"]) else "" for r in told],
-        asked=[listing.entries()[r["notebook"]].question if r["notebook"] in listing.entries() else r["notebook"] for r in told],
+        worth=[
+            card.amount(r["value"], r["unit"]) if pd.notna(r["value"]) else ""
+            for r in told
+        ],
+        asked=[
+            listing.entries()[r["notebook"]].question
+            if r["notebook"] in listing.entries()
+            else r["notebook"]
+            for r in told
+        ],
         due=pd.to_datetime(rows["due"]),
         number=[f"{r['key']} {r['action']}" for r in told],
     )
@@ -266,7 +316,11 @@ def _text(tag: str, told: Text, language: str, kind: str = "") -> str:
 
 
 def _page(company: str, name: str, parts: list[str], language: str, main: str) -> str:
-    where = say("{company}, made {day}", company=company, day=words.day(pd.Timestamp.now().date()))
+    where = say(
+        "{company}, made {day}",
+        company=company,
+        day=words.day(pd.Timestamp.now().date()),
+    )
     depth = "" if company == "demo" else "../"
     return (
         report.environment()
@@ -283,7 +337,13 @@ def _page(company: str, name: str, parts: list[str], language: str, main: str) -
             home=file_name("index", language, main),
             mail="",
             twin=file_name(name, report.OTHER[language], main),
-            plotly=f"{depth}assets/{report.assets().name}" if any("data-figure" in p for p in parts) else "",
-            say={"gallery": say("All answers").in_language(language), "other": "中文" if language == "en" else "English", "mail": ""},
+            plotly=f"{depth}assets/{report.assets().name}"
+            if any("data-figure" in p for p in parts)
+            else "",
+            say={
+                "gallery": say("All answers").in_language(language),
+                "other": "中文" if language == "en" else "English",
+                "mail": "",
+            },
         )
     )

@@ -1,6 +1,5 @@
 """This module owns the Monday message: for each department three sentences, a picture."""
 
-# fmt: off
 from __future__ import annotations
 
 import datetime as dt
@@ -35,19 +34,31 @@ def tell(company: str, now: dt.date | None = None) -> list[tuple[str, Text]]:
         for channel in companies.read(company).alerts:
             if channel.get("department", reader) != reader:
                 continue
-            message = compose(company, reader, channel.get("language", "en"), channel.get("link", ""))
+            message = compose(
+                company, reader, channel.get("language", "en"), channel.get("link", "")
+            )
             if message is None:
                 continue
             cause = f"monday {reader} {week.year}-{week.week:02d}"
             try:
                 if alerts.once(company, cause, channel, message):
-                    done.append(("sent", say("weekly message to {reader}", reader=gallery.reader_name(reader))))
+                    done.append(
+                        (
+                            "sent",
+                            say(
+                                "weekly message to {reader}",
+                                reader=gallery.reader_name(reader),
+                            ),
+                        )
+                    )
             except OpslibError as error:
                 done.append(("failed", words.text(error.args[0])))
     return done
 
 
-def compose(company: str, reader: str, language: str, link: str = "") -> send.Message | None:
+def compose(
+    company: str, reader: str, language: str, link: str = ""
+) -> send.Message | None:
     """Return a department's message, or None where none of its questions is answered.
 
     Args:
@@ -57,7 +68,11 @@ def compose(company: str, reader: str, language: str, link: str = "") -> send.Me
         link: Address under which the gallery is read, or empty.
     """
     mine = [e for e in listing.entries().values() if reader in e.readers]
-    runs = [r for e in mine if (r := manifest.standing(manifest.of_notebook(company, e.name)))]
+    runs = [
+        r
+        for e in mine
+        if (r := manifest.standing(manifest.of_notebook(company, e.name)))
+    ]
     if not runs:
         return None
     best = max(runs, key=_worth)
@@ -66,7 +81,12 @@ def compose(company: str, reader: str, language: str, link: str = "") -> send.Me
     acts = acts[~acts["choice"].isin(["done", "refuse"])]
     first = finding.actions[0] if finding.actions else None
     step = (
-        say("Next: {what} ({owner}, by {day})", what=first.what, owner=first.owner, day=words.day(first.due))
+        say(
+            "Next: {what} ({owner}, by {day})",
+            what=first.what,
+            owner=first.owner,
+            day=words.day(first.due),
+        )
         if first
         else say("Nothing needs to be done for it now.")
     )
@@ -80,7 +100,10 @@ def compose(company: str, reader: str, language: str, link: str = "") -> send.Me
     title = say("This week for {reader}", reader=gallery.reader_name(reader))
     page = f"{link.rstrip('/')}/{best['folder']}/report.html" if link else ""
     return send.Message(
-        title=title.in_language(language), text="\n".join(s.in_language(language) for s in sentences), link=page, picture=_picture(best, language)
+        title=title.in_language(language),
+        text="\n".join(s.in_language(language) for s in sentences),
+        link=page,
+        picture=_picture(best, language),
     )
 
 

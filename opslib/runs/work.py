@@ -4,7 +4,6 @@ A run whose data was exchanged while it worked is thrown away and done again, a 
 that died is started again after a pause; whatever else ends a run ends it for good.
 """
 
-# fmt: off
 from __future__ import annotations
 
 import contextlib
@@ -135,8 +134,15 @@ def opening(company: str, job: Job, stamp: dict[str, Any]) -> dict[str, Any]:
         "turn": job.turn,
         **({"replay": True} if job.replay else {}),
         "started": dt.datetime.now().isoformat(timespec="seconds"),
-        "versions": {"python": platform.python_version(), "opslib": metadata.version("opslib"), "source": keys.source_hash()},
-        "data": {"snapshot": stamp.get("snapshot", ""), "tables": {t: stamp.get("tables", {}).get(t, {}) for t in job.entry.tables}},
+        "versions": {
+            "python": platform.python_version(),
+            "opslib": metadata.version("opslib"),
+            "source": keys.source_hash(),
+        },
+        "data": {
+            "snapshot": stamp.get("snapshot", ""),
+            "tables": {t: stamp.get("tables", {}).get(t, {}) for t in job.entry.tables},
+        },
     }
 
 
@@ -173,7 +179,9 @@ def sweep(company: str, job: Job) -> None:
         key = left.name.removesuffix(manifest.RUNNING).split("_")[-1]
         with manifest.alone(f"{company}-{key}"):
             told = manifest.read(left)
-            if told is None or (told["exit"] == "lost" and told["parameters"] == job.values):
+            if told is None or (
+                told["exit"] == "lost" and told["parameters"] == job.values
+            ):
                 shutil.rmtree(left, ignore_errors=True)
 
 
@@ -183,7 +191,9 @@ def last_day(stamp: dict[str, Any]) -> str:
     return days.get("sales_lines") or max(days.values(), default="0000-00-00")
 
 
-def run_one(company: str, job: Job, terms: Terms, board: Board, stop: threading.Event) -> dict[str, Any]:
+def run_one(
+    company: str, job: Job, terms: Terms, board: Board, stop: threading.Event
+) -> dict[str, Any]:
     """Do one run, again where the cause of its failure passes; return its manifest.
 
     Two processes never work on the same key: the second waits and takes the answer
@@ -213,12 +223,24 @@ def _as_of_now(company: str, job: Job, stamp: dict[str, Any]) -> Job:
     return dataclasses.replace(job, key=key, day=day)
 
 
-def _attempt(company: str, job: Job, stamp: dict[str, Any], terms: Terms, board: Board, stop: threading.Event, tries: int) -> dict[str, Any]:
+def _attempt(
+    company: str,
+    job: Job,
+    stamp: dict[str, Any],
+    terms: Terms,
+    board: Board,
+    stop: threading.Event,
+    tries: int,
+) -> dict[str, Any]:
     told = {**opening(company, job, stamp), "tries": tries}
     if stop.is_set():
         return {**told, "exit": "stopped", "cell": "", "message": ""}
     folder = keys.report_folder(company, job.entry, job.day, job.key)
-    watch: dict[str, Any] = {"deadline": time.monotonic() + terms.timeout, "tables": job.entry.tables, "memory_mb": terms.memory_mb}
+    watch: dict[str, Any] = {
+        "deadline": time.monotonic() + terms.timeout,
+        "tables": job.entry.tables,
+        "memory_mb": terms.memory_mb,
+    }
     board.begin(job.label, watch)
     begun = time.monotonic()
     working: Path | None = None
@@ -242,7 +264,9 @@ def _attempt(company: str, job: Job, stamp: dict[str, Any], terms: Terms, board:
     }
     if working is not None:
         with contextlib.suppress(OSError):
-            result["folder"] = str(manifest.close(working, result).relative_to(places.reports()))
+            result["folder"] = str(
+                manifest.close(working, result).relative_to(places.reports())
+            )
     return result
 
 
@@ -252,7 +276,10 @@ def _failure(error: Exception, cell: str) -> dict[str, Any]:
     if isinstance(error, OpslibError):
         cell, what = "", error.sentence()
     elif isinstance(error, OSError):
-        said = say("the run could not be kept: {what}; free space and run again", what=str(error))
+        said = say(
+            "the run could not be kept: {what}; free space and run again",
+            what=str(error),
+        )
         what = str(said)
     return {"exit": "cell error", "cell": cell, "message": what}
 
@@ -263,21 +290,32 @@ def _exchanged(company: str, job: Job, stamp: dict[str, Any]) -> bool:
     return any(now.get(t) != stamp["tables"].get(t) for t in job.entry.tables)
 
 
-def _execute(job: Job, working: Path, kernel: str, watch: dict[str, Any]) -> dict[str, Any]:
+def _execute(
+    job: Job, working: Path, kernel: str, watch: dict[str, Any]
+) -> dict[str, Any]:
     import json
 
     from opslib.runs import engine
 
     output = working / "notebook.ipynb"
     try:
-        kind, cell, what = engine.execute(job.entry.path, output, job.values, kernel=kernel, watch=watch)
+        kind, cell, what = engine.execute(
+            job.entry.path, output, job.values, kernel=kernel, watch=watch
+        )
     except json.JSONDecodeError as error:
-        raise RunError(say("{name} is no notebook: {what}", name=job.entry.name, what=str(error)), notebook=job.entry.name) from None
+        raise RunError(
+            say("{name} is no notebook: {what}", name=job.entry.name, what=str(error)),
+            notebook=job.entry.name,
+        ) from None
     told: dict[str, Any] = {"exit": kind, "cell": cell, "message": what}
     if kind == "ok":
         told["finding"] = manifest.finding_of(json.loads(output.read_text("utf-8")))
         if told["finding"] is None:
-            told |= {"exit": "cell error", "cell": "answer", "message": str(say("no finding was shown"))}
+            told |= {
+                "exit": "cell error",
+                "cell": "answer",
+                "message": str(say("no finding was shown")),
+            }
     return told
 
 

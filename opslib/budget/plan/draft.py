@@ -1,6 +1,5 @@
 """This module owns next year's draft: from history, demand and targets to the cent."""
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -60,7 +59,9 @@ class Return:
     changed: pd.DataFrame
 
 
-def growth_draws(units: np.ndarray, paths: np.ndarray, prices: np.ndarray, *, shared: float) -> np.ndarray:
+def growth_draws(
+    units: np.ndarray, paths: np.ndarray, prices: np.ndarray, *, shared: float
+) -> np.ndarray:
     """Return draws of the growth of sales: coming weeks against the same a year ago.
 
     Args:
@@ -79,14 +80,18 @@ def growth_draws(units: np.ndarray, paths: np.ndarray, prices: np.ndarray, *, sh
     """
     checks.at_least(units.shape[1], 52, "past weeks of demand", "Load earlier weeks.")
     weeks = paths.shape[2]
-    same = np.nan_to_num(np.nanmean(units[:, -52 : -52 + weeks or None], axis=1)) * weeks
+    same = (
+        np.nan_to_num(np.nanmean(units[:, -52 : -52 + weeks or None], axis=1)) * weeks
+    )
     before = float(same @ prices)
     factor = simulate.demand_factors(paths, prices, shared=shared).mean(axis=1)
     coming = float(np.einsum("idw,i->", paths, prices)) / paths.shape[1]
     return factor * coming / before - 1
 
 
-def target_growth(goals: pd.DataFrame, base: float, *, year: int, otherwise: float) -> float:
+def target_growth(
+    goals: pd.DataFrame, base: float, *, year: int, otherwise: float
+) -> float:
     """Return the growth of sales that the goals of a year ask for.
 
     Args:
@@ -97,11 +102,23 @@ def target_growth(goals: pd.DataFrame, base: float, *, year: int, otherwise: flo
     """
     if goals.empty or base <= 0:
         return otherwise
-    mine = goals[(pd.to_datetime(goals["month"]).dt.year == year) & (goals["measure"] == "sales")]
-    return float(mine["target"].astype(float).sum()) / base - 1 if len(mine) else otherwise
+    mine = goals[
+        (pd.to_datetime(goals["month"]).dt.year == year) & (goals["measure"] == "sales")
+    ]
+    return (
+        float(mine["target"].astype(float).sum()) / base - 1 if len(mine) else otherwise
+    )
 
 
-def draft(books: outlook.Books, told: outlook.Outlook, *, demand: np.ndarray, target: float, trust_target: float, inflation: float) -> Draft:
+def draft(
+    books: outlook.Books,
+    told: outlook.Outlook,
+    *,
+    demand: np.ndarray,
+    target: float,
+    trust_target: float,
+    inflation: float,
+) -> Draft:
     """Return next year's draft, split to lines, departments and months.
 
     Revenue grows by a stated mixture of what is asked for and what demand supports; the
@@ -123,26 +140,73 @@ def draft(books: outlook.Books, told: outlook.Outlook, *, demand: np.ndarray, ta
     chosen = trust_target * target + (1 - trust_target) * float(demand.mean())
     units = books.units
     kind, base = units["kind"].to_numpy(), told.table["forecast"].to_numpy(float)
-    rises = lambda growth: np.select([kind == "revenue", kind == "cost"], [1 + growth, (1 + growth) * (1 + inflation)], 1 + inflation)  # noqa: E731
-    total, expected = np.round(base * rises(chosen), 2), base * rises(float(demand.mean()))
+    rises = lambda growth: np.select(
+        [kind == "revenue", kind == "cost"],
+        [1 + growth, (1 + growth) * (1 + inflation)],
+        1 + inflation,
+    )
+    total, expected = (
+        np.round(base * rises(chosen), 2),
+        base * rises(float(demand.mean())),
+    )
     months = pd.date_range(books.year + pd.DateOffset(years=1), periods=12, freq="MS")
     amounts = tree.spread(total, profile(books))
-    cells = units.loc[units.index.repeat(12)].reset_index(drop=True).assign(month=np.tile(months, len(units)), amount=amounts.ravel(), adopted=pd.NaT)
+    cells = (
+        units.loc[units.index.repeat(12)]
+        .reset_index(drop=True)
+        .assign(
+            month=np.tile(months, len(units)), amount=amounts.ravel(), adopted=pd.NaT
+        )
+    )
     cells.insert(0, "version", f"{months[0]:%Y} draft")
-    error = outlook.without(outlook.own_history(books.past, 12)[1], units["line"], outlook.sales_shocks(books, demand[:, None]))
-    drawn = [lines.line(str(u.line), "lognormal", [1.0, float(min(1.0, np.sqrt(np.log1p(e**2))))], department=str(u.department)) for u, e in zip(units.itertuples(), error, strict=True)]
-    of = simulate.model(drawn, scale=np.maximum(expected, 0)[:, None], by_line=told.tie, signs=(kind != "revenue").astype(float))
+    error = outlook.without(
+        outlook.own_history(books.past, 12)[1],
+        units["line"],
+        outlook.sales_shocks(books, demand[:, None]),
+    )
+    drawn = [
+        lines.line(
+            str(u.line),
+            "lognormal",
+            [1.0, float(min(1.0, np.sqrt(np.log1p(e**2))))],
+            department=str(u.department),
+        )
+        for u, e in zip(units.itertuples(), error, strict=True)
+    ]
+    of = simulate.model(
+        drawn,
+        scale=np.maximum(expected, 0)[:, None],
+        by_line=told.tie,
+        signs=(kind != "revenue").astype(float),
+    )
     factor = (1 + demand) / (1 + float(demand.mean()))
-    draws = simulate.simulate(of, points=1024, shocks=outlook.sales_shocks(books, factor[:, None]))
-    table = units.assign(base=base, total=total, expected=expected, growth=total / np.where(base > 0, base, np.nan) - 1)
-    return Draft(cells=cells, table=table, draws=draws, revenue=draws.by_line[:, kind == "revenue"].sum(axis=1), target=target, demand=demand, chosen=chosen)
+    draws = simulate.simulate(
+        of, points=1024, shocks=outlook.sales_shocks(books, factor[:, None])
+    )
+    table = units.assign(
+        base=base,
+        total=total,
+        expected=expected,
+        growth=total / np.where(base > 0, base, np.nan) - 1,
+    )
+    return Draft(
+        cells=cells,
+        table=table,
+        draws=draws,
+        revenue=draws.by_line[:, kind == "revenue"].sum(axis=1),
+        target=target,
+        demand=demand,
+        chosen=chosen,
+    )
 
 
 def profile(books: outlook.Books) -> np.ndarray:
     """Return units x 12 shares of a year: own months where past years agree, else even."""
     months, shares = books.months.month.to_numpy(), []
     for start in range(len(months) - 12, -1, -12):
-        block = books.past[:, start : start + 12][:, np.argsort(months[start : start + 12])]
+        block = books.past[:, start : start + 12][
+            :, np.argsort(months[start : start + 12])
+        ]
         shares.append(block / np.maximum(block.mean(axis=1, keepdims=True), 1e-9))
     if not shares:
         return np.ones((len(books.past), 12))
@@ -151,7 +215,14 @@ def profile(books: outlook.Books) -> np.ndarray:
         agree = np.where((books.units["kind"] == "expense").to_numpy(), 0.0, 1.0)
     else:
         pairs = zip(shares[0], shares[1], strict=True)
-        agree = np.array([0.0 if min(a.std(), b.std()) < _EVEN else max(0.0, np.corrcoef(a, b)[0, 1]) for a, b in pairs])
+        agree = np.array(
+            [
+                0.0
+                if min(a.std(), b.std()) < _EVEN
+                else max(0.0, np.corrcoef(a, b)[0, 1])
+                for a, b in pairs
+            ]
+        )
     return agree[:, None] * mean + (1 - agree[:, None])
 
 
@@ -162,7 +233,10 @@ def wholes(cells: pd.DataFrame) -> pd.DataFrame:
         Kinds, departments and quarters of each kind with their amounts, as `tree.ties`
         reads them.
     """
-    parts = [tree.rollup(cells, by) for by in (["kind"], ["kind", "department"], ["kind", "quarter"])]
+    parts = [
+        tree.rollup(cells, by)
+        for by in (["kind"], ["kind", "department"], ["kind", "quarter"])
+    ]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -183,7 +257,10 @@ def returned(budget: pd.DataFrame, made: Draft, *, version: str = "") -> pd.Data
     if cells.empty:
         msg = f"no version {version!r} was loaded; there are {sorted(set(budget['version']))}. Load the edited file first"
         raise ValueError(msg)
-    sent, came = (set(map(tuple, c[tree.KEY].drop_duplicates().to_numpy())) for c in (made.cells, cells))
+    sent, came = (
+        set(map(tuple, c[tree.KEY].drop_duplicates().to_numpy()))
+        for c in (made.cells, cells)
+    )
     if sent != came:
         msg = f"version {version!r} lacks {sorted(sent - came)} and adds {sorted(came - sent)}; keep the lines of the draft"
         raise ValueError(msg)
@@ -191,8 +268,15 @@ def returned(budget: pd.DataFrame, made: Draft, *, version: str = "") -> pd.Data
 
 
 def next_year(
-    budget: pd.DataFrame, actuals: pd.DataFrame, books: outlook.Books, *, demand: np.ndarray, goals: pd.DataFrame,
-    target: float, trust_target: float, inflation: float,
+    budget: pd.DataFrame,
+    actuals: pd.DataFrame,
+    books: outlook.Books,
+    *,
+    demand: np.ndarray,
+    goals: pd.DataFrame,
+    target: float,
+    trust_target: float,
+    inflation: float,
 ) -> tuple[Draft, track.Trust]:
     """Return next year's draft from this year's nearest outlook, and how far to trust it.
 
@@ -206,13 +290,29 @@ def next_year(
         trust_target: Weight of the target.
         inflation: Rise of prices of what the company buys.
     """
-    told, trust = track.year_end(budget, actuals, books, record=pd.DataFrame(), points=256)
+    told, trust = track.year_end(
+        budget, actuals, books, record=pd.DataFrame(), points=256
+    )
     base = float(told.table.loc[told.table["kind"] == "revenue", "forecast"].sum())
     asked = target_growth(goals, base, year=books.year.year + 1, otherwise=target)
-    return draft(books, told, demand=demand, target=asked, trust_target=trust_target, inflation=inflation), trust
+    return draft(
+        books,
+        told,
+        demand=demand,
+        target=asked,
+        trust_target=trust_target,
+        inflation=inflation,
+    ), trust
 
 
-def check_return(budget: pd.DataFrame, made: Draft, *, version: str, record: pd.DataFrame, day: dt.date) -> Return:
+def check_return(
+    budget: pd.DataFrame,
+    made: Draft,
+    *,
+    version: str,
+    record: pd.DataFrame,
+    day: dt.date,
+) -> Return:
     """Return whether an edited draft still ties, and whether adopted versions stayed.
 
     Args:
@@ -224,4 +324,8 @@ def check_return(budget: pd.DataFrame, made: Draft, *, version: str, record: pd.
     """
     year = made.cells["month"].iloc[0].year - 1
     table = tree.versions(budget, day=day, year=year)
-    return Return(ties=tree.ties(returned(budget, made, version=version), wholes(made.cells)), versions=table, changed=tree.locked(record, table))
+    return Return(
+        ties=tree.ties(returned(budget, made, version=version), wholes(made.cells)),
+        versions=table,
+        changed=tree.locked(record, table),
+    )

@@ -1,6 +1,5 @@
 """This module owns the budget as a tree: versions, sums, ties, spread to months."""
 
-# fmt: off
 from __future__ import annotations
 
 import datetime as dt
@@ -14,7 +13,9 @@ KEY = ["line", "kind", "department"]
 LEVELS = ("kind", "department", "line", "quarter", "month")
 
 
-def versions(budget: pd.DataFrame, *, day: dt.date, year: int | None = None) -> pd.DataFrame:
+def versions(
+    budget: pd.DataFrame, *, day: dt.date, year: int | None = None
+) -> pd.DataFrame:
     """Return the versions of a year, oldest first, what each holds and whether it is locked.
 
     A version is locked once it is adopted: what is adopted is compared with, never
@@ -34,15 +35,28 @@ def versions(budget: pd.DataFrame, *, day: dt.date, year: int | None = None) -> 
     """
     checks.columns(budget, ["version", *KEY, "month", "amount", "adopted"], "budget")
     month, adopted = pd.to_datetime(budget["month"]), pd.to_datetime(budget["adopted"])
-    seen = budget.assign(month=month, adopted=adopted, amount=budget["amount"].astype(float))
+    seen = budget.assign(
+        month=month, adopted=adopted, amount=budget["amount"].astype(float)
+    )
     seen = seen[adopted.isna() | (adopted <= pd.Timestamp(day))]
     year = int(seen["month"].dt.year.max()) if year is None and len(seen) else year
     seen = seen[seen["month"].dt.year == year]
     spending = seen["kind"] != "revenue"
-    by = seen.assign(spent=seen["amount"] * spending, revenue=seen["amount"] * ~spending).groupby("version")
-    table = by.agg(adopted=("adopted", "min"), revenue=("revenue", "sum"), spending=("spent", "sum"), months=("month", "nunique"))
+    by = seen.assign(
+        spent=seen["amount"] * spending, revenue=seen["amount"] * ~spending
+    ).groupby("version")
+    table = by.agg(
+        adopted=("adopted", "min"),
+        revenue=("revenue", "sum"),
+        spending=("spent", "sum"),
+        months=("month", "nunique"),
+    )
     table = table.sort_values(["adopted", "spending"], na_position="last").reset_index()
-    return table.assign(result=table["revenue"] - table["spending"], locked=table["adopted"].notna(), change=table["spending"].pct_change())
+    return table.assign(
+        result=table["revenue"] - table["spending"],
+        locked=table["adopted"].notna(),
+        change=table["spending"].pct_change(),
+    )
 
 
 def rollup(cells: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -68,7 +82,9 @@ def rollup(cells: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     return frame.groupby(by, as_index=False)["amount"].sum()
 
 
-def ties(cells: pd.DataFrame, wholes: pd.DataFrame, *, cents: float = 0.005) -> pd.DataFrame:
+def ties(
+    cells: pd.DataFrame, wholes: pd.DataFrame, *, cents: float = 0.005
+) -> pd.DataFrame:
     """Return where the parts do not add up to the wholes that were given.
 
     Args:
@@ -96,7 +112,9 @@ def ties(cells: pd.DataFrame, wholes: pd.DataFrame, *, cents: float = 0.005) -> 
             if pd.notna(whole[level]):
                 mine &= (frame[level] == whole[level]).to_numpy()
         told.append(float(frame.loc[mine, "amount"].sum()))
-    table = wholes[levels].assign(whole=wholes["amount"].astype(float), parts=np.round(told, 2))
+    table = wholes[levels].assign(
+        whole=wholes["amount"].astype(float), parts=np.round(told, 2)
+    )
     gap = (table["parts"] - table["whole"]).round(2)
     return table.assign(gap=gap, tied=gap.abs() <= cents).reset_index(drop=True)
 
@@ -127,7 +145,9 @@ def spread(totals: np.ndarray, profile: np.ndarray) -> np.ndarray:
     cents = np.round(np.asarray(totals, float) * 100)
     ideal = cents[:, None] * profile / profile.sum(axis=1, keepdims=True)
     whole = np.floor(ideal)
-    rank = np.argsort(np.argsort(whole - ideal, axis=1, kind="stable"), axis=1, kind="stable")
+    rank = np.argsort(
+        np.argsort(whole - ideal, axis=1, kind="stable"), axis=1, kind="stable"
+    )
     return (whole + (rank < (cents - whole.sum(axis=1))[:, None])) / 100
 
 
@@ -144,6 +164,10 @@ def locked(record: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     if record.empty:
         return pd.DataFrame(columns=["version", "run_day", "then", "now"])
     now = table[table["locked"]].set_index("version")["spending"]
-    told = record.assign(then=record["q0.5"], now=record["version"].map(now)).dropna(subset=["now"])
+    told = record.assign(then=record["q0.5"], now=record["version"].map(now)).dropna(
+        subset=["now"]
+    )
     moved = told[(told["then"] - told["now"]).abs() > 0.01].sort_values("run_day")
-    return moved.drop_duplicates("version")[["version", "run_day", "then", "now"]].reset_index(drop=True)
+    return moved.drop_duplicates("version")[
+        ["version", "run_day", "then", "now"]
+    ].reset_index(drop=True)

@@ -1,6 +1,5 @@
 """This module owns how lines move together: valid correlations, ties, reordering."""
 
-# fmt: off
 from __future__ import annotations
 
 import numpy as np
@@ -9,7 +8,9 @@ from scipy import special, stats
 from opslib import checks
 
 
-def valid_correlation(matrix: np.ndarray, *, rounds: int = 200) -> tuple[np.ndarray, float]:
+def valid_correlation(
+    matrix: np.ndarray, *, rounds: int = 200
+) -> tuple[np.ndarray, float]:
     """Return the nearest valid correlation matrix and how far it lies away.
 
     A matrix filled in by hand is often impossible (one pair contradicts two others).
@@ -50,7 +51,9 @@ def valid_correlation(matrix: np.ndarray, *, rounds: int = 200) -> tuple[np.ndar
     return now, float(np.linalg.norm(now - given))
 
 
-def iman_conover(values: np.ndarray, target: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def iman_conover(
+    values: np.ndarray, target: np.ndarray, scores: np.ndarray
+) -> np.ndarray:
     """Reorder each column so that the columns are tied as wanted.
 
     The columns' own values stay what they are; only their order changes (Iman and

@@ -6,7 +6,6 @@ What has no closed form (PERT, triangle, history) is read from a table made once
 normal scores.
 """
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -45,7 +44,9 @@ class Line:
     department: str = "all"
 
 
-def line(name: str, kind: str, values: Sequence[float], *, department: str = "all") -> Line:
+def line(
+    name: str, kind: str, values: Sequence[float], *, department: str = "all"
+) -> Line:
     """Return a line with a distribution whose numbers have been checked.
 
     Args:
@@ -82,7 +83,9 @@ def line(name: str, kind: str, values: Sequence[float], *, department: str = "al
     if kind == "discrete":
         _check_chances(name, numbers)
     if kind == "history":
-        checks.at_least(len(numbers), 6, f"past values of line {name!r}", "Use another kind.")
+        checks.at_least(
+            len(numbers), 6, f"past values of line {name!r}", "Use another kind."
+        )
     return Line(name=name, kind=kind, values=numbers, department=department)
 
 

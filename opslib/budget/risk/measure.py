@@ -3,7 +3,6 @@
 A simulated number comes with its error bar and is rounded to what that bar supports.
 """
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -39,7 +38,9 @@ class Total:
     sd: float
 
 
-def measure(draws: Draws, *, budget: float, levels: tuple[float, ...] = (0.95,)) -> pd.DataFrame:
+def measure(
+    draws: Draws, *, budget: float, levels: tuple[float, ...] = (0.95,)
+) -> pd.DataFrame:
     """Return chance of overrun, value at risk and expected shortfall with their errors.
 
     Args:
@@ -62,15 +63,24 @@ def measure(draws: Draws, *, budget: float, levels: tuple[float, ...] = (0.95,))
     rows = [
         _row("mean", 0.5, total.mean(axis=1), total.mean()),
         _row("sd", 0.5, total.std(axis=1), total.std()),
-        _row("chance_over", 0.5, (total > budget).mean(axis=1), (total > budget).mean()),
-        _row("expected_overrun", 0.5, np.maximum(total - budget, 0).mean(axis=1), np.maximum(total - budget, 0).mean()),
+        _row(
+            "chance_over", 0.5, (total > budget).mean(axis=1), (total > budget).mean()
+        ),
+        _row(
+            "expected_overrun",
+            0.5,
+            np.maximum(total - budget, 0).mean(axis=1),
+            np.maximum(total - budget, 0).mean(),
+        ),
     ]
     for level in levels:
         checks.between(level, "level", low=0, high=1, open_low=True, open_high=True)
         each = np.quantile(total, level, axis=1)
         rows.append(_row("value_at_risk", level, each, np.quantile(total, level)))
         parts = np.array([_shortfall(r, level) for r in total])
-        rows.append(_row("expected_shortfall", level, parts, _shortfall(total.ravel(), level)))
+        rows.append(
+            _row("expected_shortfall", level, parts, _shortfall(total.ravel(), level))
+        )
     return pd.DataFrame(rows)
 
 
@@ -137,7 +147,11 @@ def exact_total(of: Model, *, cells: int = 2**15) -> Total | None:
     if all(x.kind == "normal" for x in of.lines) and not of.degrees:
         return _normal(of, cells)
     off = of.by_line.sum() - len(of.by_line) + of.by_month.sum() - len(of.by_month)
-    if abs(off) > 1e-12 or of.degrees or np.abs(of.by_line - np.eye(len(of.lines))).max() > 1e-12:
+    if (
+        abs(off) > 1e-12
+        or of.degrees
+        or np.abs(of.by_line - np.eye(len(of.lines))).max() > 1e-12
+    ):
         return None
     return _sum_of_independent(of, cells)
 
@@ -162,8 +176,14 @@ def read_total(law: Total, *, budget: float, level: float = 0.95) -> dict[str, f
 
 
 def _normal(of: Model, cells: int) -> Total:
-    mean = float(of.signs @ (of.scale.sum(axis=1) * [x.values[0] for x in of.lines] + of.known))
-    weight = of.signs[:, None] * of.scale * np.array([x.values[1] for x in of.lines])[:, None]
+    mean = float(
+        of.signs @ (of.scale.sum(axis=1) * [x.values[0] for x in of.lines] + of.known)
+    )
+    weight = (
+        of.signs[:, None]
+        * of.scale
+        * np.array([x.values[1] for x in of.lines])[:, None]
+    )
     sd = float(np.sqrt(np.sum((of.by_line @ weight @ of.by_month) * weight)))
     grid = np.linspace(mean - 9 * sd, mean + 9 * sd, cells)
     return Total(grid=grid, below=stats.norm.cdf(grid, mean, sd), mean=mean, sd=sd)
@@ -181,13 +201,22 @@ def _sum_of_independent(of: Model, cells: int) -> Total:
     for k, line in enumerate(of.lines):
         for factor, centre in zip(factors[k], means[k], strict=True):
             if factor:
-                frequency *= np.fft.rfft(np.fft.ifftshift(_cells(line, factor, centre, offsets, step)))
+                frequency *= np.fft.rfft(
+                    np.fft.ifftshift(_cells(line, factor, centre, offsets, step))
+                )
     mass = np.fft.fftshift(np.fft.irfft(frequency, cells))
     below = np.clip(np.cumsum(mass), 0, 1)
-    return Total(grid=mean + offsets + step / 2, below=np.maximum.accumulate(below), mean=mean, sd=sd)
+    return Total(
+        grid=mean + offsets + step / 2,
+        below=np.maximum.accumulate(below),
+        mean=mean,
+        sd=sd,
+    )
 
 
-def _cells(line: lines.Line, factor: float, centre: float, offsets: np.ndarray, step: float) -> np.ndarray:
+def _cells(
+    line: lines.Line, factor: float, centre: float, offsets: np.ndarray, step: float
+) -> np.ndarray:
     edges = np.append(offsets - step / 2, offsets[-1] + step / 2) + centre
     below = lines.below(line, edges / factor)
     return np.diff(below) if factor > 0 else -np.diff(below)
@@ -198,8 +227,13 @@ def _row(name: str, level: float, each: np.ndarray, value: float) -> dict[str, o
     bar = error * float(stats.t.ppf(0.5 + _SURE / 2, len(each) - 1))
     value = float(value)
     return {
-        "name": name, "level": level, "value": value, "error": bar,
-        "low": value - bar, "high": value + bar, "shown": honest(value, bar),
+        "name": name,
+        "level": level,
+        "value": value,
+        "error": bar,
+        "low": value - bar,
+        "high": value + bar,
+        "shown": honest(value, bar),
     }
 
 

@@ -1,6 +1,5 @@
 """This module owns decision rules: reserve, triggers, the outside view beside ours."""
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -73,7 +72,15 @@ class Choices:
     outside: Outside
 
 
-def choices(told: Outlook, books: Books, *, overrun_cost: float, cut: float, cut_cost: float, weight: float) -> Choices:
+def choices(
+    told: Outlook,
+    books: Books,
+    *,
+    overrun_cost: float,
+    cut: float,
+    cut_cost: float,
+    weight: float,
+) -> Choices:
     """Return reserve, triggers and outside view of a year's outlook.
 
     What can be cut are expense lines whose months vary; what never varies is contracted.
@@ -87,20 +94,49 @@ def choices(told: Outlook, books: Books, *, overrun_cost: float, cut: float, cut
         weight: Weight of the outside view.
     """
     spending = (books.units["kind"] != "revenue").to_numpy()
-    soft = (books.units["kind"] == "expense").to_numpy() & (outlook.noise(books.past) > 0.02)
+    soft = (books.units["kind"] == "expense").to_numpy() & (
+        outlook.noise(books.past) > 0.02
+    )
     flexible = told.expected[soft].sum(axis=0)
-    table = triggers(told.draws, flexible, budget=told.plan_spending, cut=cut, overrun_cost=overrun_cost, cut_cost=cut_cost)
+    table = triggers(
+        told.draws,
+        flexible,
+        budget=told.plan_spending,
+        cut=cut,
+        overrun_cost=overrun_cost,
+        cut_cost=cut_cost,
+    )
     past = books.past[spending].sum(axis=0)
-    view = outside(past, books.closed, told.draws, budget=told.plan_spending, known=float(past[-books.closed :].sum()), weight=weight)
-    amount, error, cover = reserve(told.draws, budget=told.plan_spending, overrun_cost=overrun_cost, idle_cost=cut_cost)
+    view = outside(
+        past,
+        books.closed,
+        told.draws,
+        budget=told.plan_spending,
+        known=float(past[-books.closed :].sum()),
+        weight=weight,
+    )
+    amount, error, cover = reserve(
+        told.draws,
+        budget=told.plan_spending,
+        overrun_cost=overrun_cost,
+        idle_cost=cut_cost,
+    )
     ends = told.months - pd.Timedelta(days=1)
     return Choices(
-        triggers=table.assign(month=ends[: len(table)]), lines=tuple(dict.fromkeys(books.units.loc[soft, "line"])),
-        flexible=float(flexible.sum()), cut=cut, reserve=amount, reserve_error=error, cover=cover, outside=view,
+        triggers=table.assign(month=ends[: len(table)]),
+        lines=tuple(dict.fromkeys(books.units.loc[soft, "line"])),
+        flexible=float(flexible.sum()),
+        cut=cut,
+        reserve=amount,
+        reserve_error=error,
+        cover=cover,
+        outside=view,
     )
 
 
-def reserve(draws: Draws, *, budget: float, overrun_cost: float, idle_cost: float) -> tuple[float, float, float]:
+def reserve(
+    draws: Draws, *, budget: float, overrun_cost: float, idle_cost: float
+) -> tuple[float, float, float]:
     """Return the reserve that costs least: a quantile at the critical ratio.
 
     A unit short costs `overrun_cost`, a unit held for nothing `idle_cost`; the best
@@ -128,11 +164,21 @@ def reserve(draws: Draws, *, budget: float, overrun_cost: float, idle_cost: floa
     ratio = overrun_cost / (overrun_cost + idle_cost)
     each = np.maximum(np.quantile(draws.total, ratio, axis=1) - budget, 0)
     error = 2.131 * each.std(ddof=1) / np.sqrt(len(each))
-    return max(0.0, float(np.quantile(draws.total, ratio)) - budget), float(error), ratio
+    return (
+        max(0.0, float(np.quantile(draws.total, ratio)) - budget),
+        float(error),
+        ratio,
+    )
 
 
 def triggers(
-    draws: Draws, flexible: np.ndarray, *, budget: float, cut: float, overrun_cost: float, cut_cost: float,
+    draws: Draws,
+    flexible: np.ndarray,
+    *,
+    budget: float,
+    cut: float,
+    overrun_cost: float,
+    cut_cost: float,
 ) -> pd.DataFrame:
     """Return at which chance of an overrun each month end should start the cut.
 
@@ -185,13 +231,29 @@ def triggers(
         after = np.where(acts[place], acting, value)
         chance = _mean(over, place)
         least = float(chance[acts].min()) if acts.any() else np.nan
-        rows.append((at, least, saves, float(acts[place].mean()), float(value.mean() - after.mean())))
+        rows.append(
+            (
+                at,
+                least,
+                saves,
+                float(acts[place].mean()),
+                float(value.mean() - after.mean()),
+            )
+        )
         value = after
-    return pd.DataFrame(rows[::-1], columns=["closed", "chance", "saves", "acts", "waiting"])
+    return pd.DataFrame(
+        rows[::-1], columns=["closed", "chance", "saves", "acts", "waiting"]
+    )
 
 
 def outside(
-    past: np.ndarray, closed: int, draws: Draws, *, budget: float, known: float, weight: float,
+    past: np.ndarray,
+    closed: int,
+    draws: Draws,
+    *,
+    budget: float,
+    known: float,
+    weight: float,
 ) -> Outside:
     """Return what happened in comparable stretches of the past, mixed with the simulation.
 
@@ -218,24 +280,51 @@ def outside(
     past, left = np.asarray(past, float), 12 - closed
     places = range(closed + 12, len(past) - left + 1)
     growth = lambda a, b: past[a:b].sum() / max(1e-9, past[a - 12 : b - 12].sum())  # noqa: E731
-    cases = np.array([growth(t, t + left) / max(1e-9, growth(t - closed, t)) for t in places])
+    cases = np.array(
+        [growth(t, t + left) / max(1e-9, growth(t - closed, t)) for t in places]
+    )
     inside = float((draws.total > budget).mean())
     total = draws.total.ravel()
     if len(cases) < _CASES or len(past) < 12 + closed:
         low, high = np.quantile(total, [0.1, 0.9])
-        return Outside(cases=cases, total=np.array([]), weight=0.0, inside_chance=inside, outside_chance=np.nan, chance=inside, low=float(low), high=float(high))
+        return Outside(
+            cases=cases,
+            total=np.array([]),
+            weight=0.0,
+            inside_chance=inside,
+            outside_chance=np.nan,
+            chance=inside,
+            low=float(low),
+            high=float(high),
+        )
     now = len(past)
     same = past[now - 12 : now - 12 + left].sum() * growth(now - closed, now)
     scores = special.ndtri((np.arange(4096) + 0.5) / 4096)
     told = known + same * lines.amounts(lines.line("outside", "history", cases), scores)
     mean = (1 - weight) * inside + weight * float((told > budget).mean())
     low, high = _mixed(total, told, weight, (0.1, 0.9))
-    return Outside(cases=cases, total=told, weight=weight, inside_chance=inside, outside_chance=float((told > budget).mean()), chance=mean, low=low, high=high)
+    return Outside(
+        cases=cases,
+        total=told,
+        weight=weight,
+        inside_chance=inside,
+        outside_chance=float((told > budget).mean()),
+        chance=mean,
+        low=low,
+        high=high,
+    )
 
 
-def _mixed(inside: np.ndarray, told: np.ndarray, weight: float, levels: tuple[float, float]) -> tuple[float, float]:
+def _mixed(
+    inside: np.ndarray, told: np.ndarray, weight: float, levels: tuple[float, float]
+) -> tuple[float, float]:
     values = np.concatenate([inside, told])
-    mass = np.concatenate([np.full(len(inside), (1 - weight) / len(inside)), np.full(len(told), weight / len(told))])
+    mass = np.concatenate(
+        [
+            np.full(len(inside), (1 - weight) / len(inside)),
+            np.full(len(told), weight / len(told)),
+        ]
+    )
     order = np.argsort(values)
     low, high = np.interp(levels, np.cumsum(mass[order]), values[order])
     return float(low), float(high)

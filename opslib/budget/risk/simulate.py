@@ -5,7 +5,6 @@ them is the one along which the total rises fastest.
 Independent scramblings are replicates: their spread is the simulation's own error.
 """
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -116,8 +115,14 @@ def model(
         msg = f"known {known.shape} and signs {signs.shape} need {len(of)} numbers each"
         raise ValueError(msg)
     return Model(
-        lines=tuple(of), scale=scale, by_line=tied, by_month=along, degrees=degrees,
-        known=known, signs=signs, repaired=line_gap + month_gap,
+        lines=tuple(of),
+        scale=scale,
+        by_line=tied,
+        by_month=along,
+        degrees=degrees,
+        known=known,
+        signs=signs,
+        repaired=line_gap + month_gap,
     )
 
 
@@ -205,7 +210,9 @@ def one_uncertainty(paths: np.ndarray, expected: float) -> np.ndarray:
     return np.asarray(paths, float).reshape(len(paths), -1).sum(axis=1) / expected
 
 
-def demand_factors(paths: np.ndarray, prices: np.ndarray, *, shared: float = 0.0, seed: int = 1) -> np.ndarray:
+def demand_factors(
+    paths: np.ndarray, prices: np.ndarray, *, shared: float = 0.0, seed: int = 1
+) -> np.ndarray:
     """Return the demand room's paths as weekly factors of expected sales.
 
     Args:
@@ -226,7 +233,9 @@ def demand_factors(paths: np.ndarray, prices: np.ndarray, *, shared: float = 0.0
     checks.between(float(money.mean()), "expected sales", low=0, open_low=True)
     checks.between(shared, "shared", low=0, high=1)
     own = np.tile(money / np.maximum(money.mean(axis=0), 1e-9), (8, 1))
-    normal = np.random.default_rng(seed).permuted(special.ndtri((np.arange(len(own)) + 0.5) / len(own)))
+    normal = np.random.default_rng(seed).permuted(
+        special.ndtri((np.arange(len(own)) + 0.5) / len(own))
+    )
     return own * np.exp(shared * normal - shared**2 / 2)[:, None]
 
 
@@ -262,7 +271,9 @@ class _Path:
         weight = of.scale * np.array([lines.local_spread(x) for x in of.lines])[:, None]
         weight = weight * of.signs[:, None]
         pull = np.sqrt(strength) * (self.line_vectors.T @ weight @ self.month_vectors)
-        spread = strength * ((self.line_vectors**2).T @ weight**2 @ self.month_vectors**2)
+        spread = strength * (
+            (self.line_vectors**2).T @ weight**2 @ self.month_vectors**2
+        )
         self.order = np.argsort(-spread.ravel(), kind="stable")
         self.roots = np.sqrt(strength.ravel()[self.order])[:, None]
         self.mirror = _mirror(pull.ravel()[self.order])
@@ -313,7 +324,9 @@ def _scores(
     return scores, extra
 
 
-def _uniform(size: int, points: int, draw: np.random.Generator, method: str) -> np.ndarray:
+def _uniform(
+    size: int, points: int, draw: np.random.Generator, method: str
+) -> np.ndarray:
     if method == "plain":
         return draw.random((size, points))
     if method == "latin":
@@ -346,7 +359,11 @@ def _blocks(of: Model, shocks: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
             mean = lines.moments(of.lines[k])[0] * of.scale[k].sum() * of.signs[k]
             effect = effect + mean * np.asarray(factors, float)
     order = np.argsort(effect, kind="stable")
-    return {k: np.asarray(shocks[name], float)[order] for k, name in enumerate(names) if name in shocks}
+    return {
+        k: np.asarray(shocks[name], float)[order]
+        for k, name in enumerate(names)
+        if name in shocks
+    }
 
 
 def _factor(rows: np.ndarray, chance: np.ndarray) -> np.ndarray:

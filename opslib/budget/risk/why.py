@@ -1,6 +1,5 @@
 """This module owns why the total varies: shares, swings, the worst draws, bridges."""
 
-# fmt: off
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -65,7 +64,9 @@ def sobol_indices(
     return pd.DataFrame({**_columns("first", first), **_columns("total", total)})
 
 
-def variance_shares(draws: Draws, *, groups: tuple[str, ...] | None = None) -> pd.DataFrame:
+def variance_shares(
+    draws: Draws, *, groups: tuple[str, ...] | None = None
+) -> pd.DataFrame:
     """Return each line's share of the total's variance, its swing and its worst draws.
 
     Lines are tied, so shares are Euler's: covariance with the total over its variance.
@@ -97,12 +98,17 @@ def variance_shares(draws: Draws, *, groups: tuple[str, ...] | None = None) -> p
         mine = names == name
         part = draws.by_line[:, mine] @ draws.signs[mine]
         each = part.reshape(count, size)
-        shares = [np.cov(each[r], total[r])[0, 1] / max(1e-300, total[r].var(ddof=1)) for r in range(count)]
+        shares = [
+            np.cov(each[r], total[r])[0, 1] / max(1e-300, total[r].var(ddof=1))
+            for r in range(count)
+        ]
         tenth, last = np.quantile(part, [0.1, 0.9])
         beyond = float(part[worst].mean() - part.mean())
         rows.append(
             {
-                "name": str(name), "share": float(np.mean(shares)), "error": _bar(np.array(shares)),
+                "name": str(name),
+                "share": float(np.mean(shares)),
+                "error": _bar(np.array(shares)),
                 "swing_low": float(total.ravel()[part <= tenth].mean() - low_total),
                 "swing_high": float(total.ravel()[part >= last].mean() - low_total),
                 "worst": beyond,
@@ -143,18 +149,27 @@ def bridge(plan: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
     for frame, name in ((plan, "plan"), (now, "now")):
         checks.columns(frame, ["item", "units", "amount"], name)
         checks.unique(frame, ["item"], name)
-    both = plan.merge(now, on="item", how="outer", suffixes=("_plan", "_now")).fillna(0.0)
+    both = plan.merge(now, on="item", how="outer", suffixes=("_plan", "_now")).fillna(
+        0.0
+    )
     units, amount = both["units_plan"].sum(), both["amount_plan"].sum()
     checks.between(float(units), "planned units", low=0, open_low=True)
     mean_price = amount / units
     planned = both["units_plan"] > 0
     own = both["amount_plan"] / both["units_plan"].where(planned)
-    own = own.fillna(both["amount_now"] / both["units_now"].where(both["units_now"] > 0))
+    own = own.fillna(
+        both["amount_now"] / both["units_now"].where(both["units_now"] > 0)
+    )
     volume = (both["units_now"].sum() - units) * mean_price
     price = float((both["amount_now"] - both["units_now"] * own.fillna(0.0)).sum())
     end = both["amount_now"].sum()
     steps = [amount, volume, end - amount - volume - price, price, end]
-    return pd.DataFrame({"step": ["plan", "volume", "mix", "price", "now"], "amount": np.round(steps, 10)})
+    return pd.DataFrame(
+        {
+            "step": ["plan", "volume", "mix", "price", "now"],
+            "amount": np.round(steps, 10),
+        }
+    )
 
 
 def sales_bridge(sales: pd.DataFrame, books: Books) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """This module owns choices among products: part-worths, what a feature is worth, shares."""
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -59,7 +58,15 @@ class Logit:
     null: float
 
 
-def encode(shown: pd.DataFrame, *, words: dict[str, str], numbers: tuple[str, ...], person: str = "respondent", task: str = "task", chosen: str = "chosen") -> Tasks:
+def encode(
+    shown: pd.DataFrame,
+    *,
+    words: dict[str, str],
+    numbers: tuple[str, ...],
+    person: str = "respondent",
+    task: str = "task",
+    chosen: str = "chosen",
+) -> Tasks:
     """Turn shown alternatives into numbers.
 
     Args:
@@ -93,13 +100,28 @@ def encode(shown: pd.DataFrame, *, words: dict[str, str], numbers: tuple[str, ..
         msg = f"choice {row[task]} of {row[person]} has {int(taken[at])} taken alternatives; exactly 1 is needed. Drop or mend the choice."
         raise ValueError(msg)
     levels = {a: _levels(rows[a], first, a) for a, first in words.items()}
-    columns = [(f"{a}: {level}", (rows[a] == level).to_numpy(float)) for a, known in levels.items() for level in known[1:]] + [(a, rows[a].to_numpy(float)) for a in numbers]
+    columns = [
+        (f"{a}: {level}", (rows[a] == level).to_numpy(float))
+        for a, known in levels.items()
+        for level in known[1:]
+    ] + [(a, rows[a].to_numpy(float)) for a in numbers]
     return Tasks(
-        x=np.column_stack([c for _, c in columns]), names=tuple(n for n, _ in columns), task=choice, person=who, people=tuple(str(p) for p in people), taken=np.flatnonzero(hit), levels=levels,
+        x=np.column_stack([c for _, c in columns]),
+        names=tuple(n for n, _ in columns),
+        task=choice,
+        person=who,
+        people=tuple(str(p) for p in people),
+        taken=np.flatnonzero(hit),
+        levels=levels,
     )
 
 
-def logit(tasks: Tasks, weights: npt.ArrayLike | None = None, *, start: npt.NDArray[np.float64] | None = None) -> Logit:
+def logit(
+    tasks: Tasks,
+    weights: npt.ArrayLike | None = None,
+    *,
+    start: npt.NDArray[np.float64] | None = None,
+) -> Logit:
     """Fit the multinomial logit (McFadden 1974) by Newton's method.
 
     Args:
@@ -137,10 +159,18 @@ def logit(tasks: Tasks, weights: npt.ArrayLike | None = None, *, start: npt.NDAr
         msg = f"part-worth {tasks.names[at]!r} runs to {beta[at]:.3g}: it decides every choice. Join rare levels or ask more people."
         raise ValueError(msg)
     sizes = np.diff(np.append(first, len(diff)))
-    return Logit(names=tasks.names, beta=beta, errors=np.sqrt(np.diag(np.linalg.pinv(bend))), loglik=float(value), null=float(-(w_task @ np.log(sizes))))
+    return Logit(
+        names=tasks.names,
+        beta=beta,
+        errors=np.sqrt(np.diag(np.linalg.pinv(bend))),
+        loglik=float(value),
+        null=float(-(w_task @ np.log(sizes))),
+    )
 
 
-def worth(beta: npt.NDArray[np.float64], names: tuple[str, ...], price: str = "price") -> npt.NDArray[np.float64]:
+def worth(
+    beta: npt.NDArray[np.float64], names: tuple[str, ...], price: str = "price"
+) -> npt.NDArray[np.float64]:
     """Return what each part-worth is worth in money: minus itself over the price's.
 
     Args:
@@ -184,11 +214,21 @@ def offers(tasks: Tasks, table: pd.DataFrame) -> npt.NDArray[np.float64]:
         if strange:
             msg = f"{attribute} {sorted(strange)[0]!r} was never shown; known are {list(known)}. Choose one of these."
             raise ValueError(msg)
-    columns = [(table[name.split(": ", 1)[0]] == name.split(": ", 1)[1]).to_numpy(float) if ": " in name else table[name].to_numpy(float) for name in tasks.names]
+    columns = [
+        (table[name.split(": ", 1)[0]] == name.split(": ", 1)[1]).to_numpy(float)
+        if ": " in name
+        else table[name].to_numpy(float)
+        for name in tasks.names
+    ]
     return np.column_stack(columns)
 
 
-def shares(beta: npt.NDArray[np.float64], rows: npt.NDArray[np.float64], *, nothing: float | None = None) -> npt.NDArray[np.float64]:
+def shares(
+    beta: npt.NDArray[np.float64],
+    rows: npt.NDArray[np.float64],
+    *,
+    nothing: float | None = None,
+) -> npt.NDArray[np.float64]:
     """Return the chance that each product is taken.
 
     Nobody is dropped, whatever the sign of a utility.
@@ -214,7 +254,11 @@ def shares(beta: npt.NDArray[np.float64], rows: npt.NDArray[np.float64], *, noth
 
 
 def _newton(
-    diff: npt.NDArray[np.float64], first: npt.NDArray[np.int64], task: npt.NDArray[np.int64], w: npt.NDArray[np.float64], beta: npt.NDArray[np.float64]
+    diff: npt.NDArray[np.float64],
+    first: npt.NDArray[np.int64],
+    task: npt.NDArray[np.int64],
+    w: npt.NDArray[np.float64],
+    beta: npt.NDArray[np.float64],
 ) -> tuple[float, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     grown = np.exp(np.clip(diff @ beta, -500, 500))
     sums = np.add.reduceat(grown, first)

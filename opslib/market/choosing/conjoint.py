@@ -1,6 +1,5 @@
 """This module owns rated product cards and best-worst questions."""
 
-# fmt: off
 from __future__ import annotations
 
 import itertools
@@ -37,7 +36,9 @@ class Ratings:
     importances: dict[str, float]
 
 
-def rated(cards: pd.DataFrame, ratings: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> Ratings:
+def rated(
+    cards: pd.DataFrame, ratings: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> Ratings:
     """Return each person's part-worths from ratings of the same cards.
 
     Least squares for each person with effects that add up to 0 in an attribute.
@@ -79,7 +80,10 @@ def rated(cards: pd.DataFrame, ratings: npt.ArrayLike, weights: npt.ArrayLike | 
     wide = np.array(ranges).T
     share = wide / np.maximum(wide.sum(axis=1, keepdims=True), 1e-12)
     return Ratings(
-        own=whole, levels=tuple(f"{a}: {v}" for a, vs in known.items() for v in vs), worths=w @ whole / w.sum(), importances=dict(zip(known, (w @ share / w.sum()).tolist(), strict=True)),
+        own=whole,
+        levels=tuple(f"{a}: {v}" for a, vs in known.items() for v in vs),
+        worths=w @ whole / w.sum(),
+        importances=dict(zip(known, (w @ share / w.sum()).tolist(), strict=True)),
     )
 
 
@@ -96,7 +100,9 @@ def card_utilities(found: Ratings, cards: pd.DataFrame) -> npt.NDArray[np.float6
     return found.own[:, :1] + found.own[:, 1:] @ row.T
 
 
-def share_rules(utilities: npt.NDArray[np.float64], weights: npt.ArrayLike | None = None) -> pd.DataFrame:
+def share_rules(
+    utilities: npt.NDArray[np.float64], weights: npt.ArrayLike | None = None
+) -> pd.DataFrame:
     """Return the products' shares by first choice, logit and in proportion.
 
     Nobody is dropped: for shares in proportion a person's utilities are lifted so
@@ -115,10 +121,22 @@ def share_rules(utilities: npt.NDArray[np.float64], weights: npt.ArrayLike | Non
     grown = np.exp(utilities - utilities.max(axis=1, keepdims=True))
     lifted = utilities - np.minimum(utilities.min(axis=1, keepdims=True), 0)
     rules = {"first": best.astype(float), "logit": grown, "proportion": lifted}
-    return pd.DataFrame({n: w @ (v / np.maximum(v.sum(axis=1, keepdims=True), 1e-12)) for n, v in rules.items()})
+    return pd.DataFrame(
+        {
+            n: w @ (v / np.maximum(v.sum(axis=1, keepdims=True), 1e-12))
+            for n, v in rules.items()
+        }
+    )
 
 
-def best_worst(answers: pd.DataFrame, *, person: str = "respondent", item: str = "item", value: str = "value", weights: dict[str, float] | None = None) -> pd.DataFrame:
+def best_worst(
+    answers: pd.DataFrame,
+    *,
+    person: str = "respondent",
+    item: str = "item",
+    value: str = "value",
+    weights: dict[str, float] | None = None,
+) -> pd.DataFrame:
     """Return how much each item is preferred, from best and worst picks.
 
     The closed form of the logit: ln((1 + d) / (1 - d)) with d the best less the
@@ -152,19 +170,43 @@ def best_worst(answers: pd.DataFrame, *, person: str = "respondent", item: str =
         raise ValueError(msg)
     w = 1.0 if weights is None else answers[person].map(weights).to_numpy(float)
     pick = answers[value].to_numpy(float)
-    sums = pd.DataFrame({"item": answers[item], "shown": w, "net": pick * w, "any": pick**2 * w}).groupby("item").sum()
+    sums = (
+        pd.DataFrame(
+            {"item": answers[item], "shown": w, "net": pick * w, "any": pick**2 * w}
+        )
+        .groupby("item")
+        .sum()
+    )
     d = (sums["net"] / sums["shown"]).to_numpy()
     if (np.abs(d) >= 1).any():
         msg = f"{sums.index[np.abs(d) >= 1][0]!r} was picked every time it was shown; ask more people."
         raise ValueError(msg)
     score = np.log((1 + d) / (1 - d))
-    error = 2 / (1 - d**2) * np.sqrt(((sums["any"] / sums["shown"]) - d**2) / sums["shown"])
+    error = (
+        2 / (1 - d**2) * np.sqrt(((sums["any"] / sums["shown"]) - d**2) / sums["shown"])
+    )
     grown = np.exp(score)
-    table = pd.DataFrame({"item": sums.index, "score": score, "error": error.to_numpy(), "share": grown / grown.sum(), "shown": sums["shown"].to_numpy()})
+    table = pd.DataFrame(
+        {
+            "item": sums.index,
+            "score": score,
+            "error": error.to_numpy(),
+            "share": grown / grown.sum(),
+            "shown": sums["shown"].to_numpy(),
+        }
+    )
     return table.sort_values("score", ascending=False, ignore_index=True)
 
 
-def best_worst_ranges(answers: pd.DataFrame, people: list[str], sets: Replicates, *, person: str = "respondent", item: str = "item", value: str = "value") -> pd.DataFrame:
+def best_worst_ranges(
+    answers: pd.DataFrame,
+    people: list[str],
+    sets: Replicates,
+    *,
+    person: str = "respondent",
+    item: str = "item",
+    value: str = "value",
+) -> pd.DataFrame:
     """Return how much each item is preferred with its design-based range.
 
     Args:
@@ -188,13 +230,30 @@ def best_worst_ranges(answers: pd.DataFrame, people: list[str], sets: Replicates
         ['x', 'y', 'z']
     """
     names = {"person": person, "item": item, "value": value}
-    order = list(best_worst(answers, weights=dict(zip(people, sets.sample.weights, strict=True)), **names)["item"])
-    score, again = replicates.spread(sets, lambda w: best_worst(answers, weights=dict(zip(people, w, strict=True)), **names).set_index("item")["score"].loc[order])
+    order = list(
+        best_worst(
+            answers,
+            weights=dict(zip(people, sets.sample.weights, strict=True)),
+            **names,
+        )["item"]
+    )
+    score, again = replicates.spread(
+        sets,
+        lambda w: (
+            best_worst(answers, weights=dict(zip(people, w, strict=True)), **names)
+            .set_index("item")["score"]
+            .loc[order]
+        ),
+    )
     reach = 1.96 * replicates.errors(sets, again)
-    return pd.DataFrame({"item": order, "score": score, "low": score - reach, "high": score + reach})
+    return pd.DataFrame(
+        {"item": order, "score": score, "low": score - reach, "high": score + reach}
+    )
 
 
-def reach(liked: pd.DataFrame, *, size: int, weights: npt.ArrayLike | None = None) -> tuple[tuple[str, ...], float]:
+def reach(
+    liked: pd.DataFrame, *, size: int, weights: npt.ArrayLike | None = None
+) -> tuple[tuple[str, ...], float]:
     """Return the set of items that reaches most people, and the share it reaches.
 
     Args:
@@ -214,12 +273,18 @@ def reach(liked: pd.DataFrame, *, size: int, weights: npt.ArrayLike | None = Non
     w = np.ones(len(liked)) if weights is None else np.asarray(weights, float)
     names = [str(c) for c in liked.columns]
     if comb(len(names), size) <= 200_000:
-        best = max(itertools.combinations(range(len(names)), size), key=lambda s: float(w @ likes[:, s].any(axis=1)))
+        best = max(
+            itertools.combinations(range(len(names)), size),
+            key=lambda s: float(w @ likes[:, s].any(axis=1)),
+        )
     else:
         best = ()
         for _ in range(size):
             left = [k for k in range(len(names)) if k not in best]
-            best = (*best, max(left, key=lambda k: float(w @ likes[:, [*best, k]].any(axis=1))))
+            best = (
+                *best,
+                max(left, key=lambda k: float(w @ likes[:, [*best, k]].any(axis=1))),
+            )
     share = float(w @ likes[:, best].any(axis=1) / w.sum())
     return tuple(names[k] for k in best), share
 

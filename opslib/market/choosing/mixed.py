@@ -5,7 +5,6 @@ Each person's draws come from a proposal fitted to that person's own choices
 and the same draws, weighted, are that person's own part-worths.
 """
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -49,7 +48,9 @@ class Mixed:
     draws: npt.NDArray[np.float64]
 
 
-def mixed(tasks: Tasks, *, same: tuple[str, ...] = (), draws: int = 500, seed: int = 1) -> Mixed:
+def mixed(
+    tasks: Tasks, *, same: tuple[str, ...] = (), draws: int = 500, seed: int = 1
+) -> Mixed:
     """Fit independent normal part-worths over people by simulated likelihood.
 
     Assumes a person's part-worths hold for all of that person's choices.
@@ -82,7 +83,9 @@ def mixed(tasks: Tasks, *, same: tuple[str, ...] = (), draws: int = 500, seed: i
     checks.at_least(len(tasks.people), 10, "people with choices", "Ask more people.")
     free = np.array([n not in same for n in tasks.names])
     state = _Likelihood(tasks, free)
-    theta = np.concatenate([choice.logit(tasks).beta, np.full(int(free.sum()), np.log(0.5))])
+    theta = np.concatenate(
+        [choice.logit(tasks).beta, np.full(int(free.sum()), np.log(0.5))]
+    )
     before = -np.inf
     for k in range(ROUNDS):
         count = max(50, draws // 5) if k < 3 else draws
@@ -145,18 +148,30 @@ class _Likelihood:
             height = flat - (TAILS + k) / 2 * np.log1p((z**2).sum(axis=1) / TAILS)
             self.density.append(height - np.log(np.abs(np.diag(root))).sum())
 
-    def value(self, theta: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+    def value(
+        self, theta: npt.NDArray[np.float64]
+    ) -> tuple[float, npt.NDArray[np.float64]]:
         """Return log-likelihood and gradient."""
         mean, spread, fixed = self._split(theta)
         total, slope = 0.0, np.zeros(len(theta))
         free, k = self.free, self.count
-        for part, beta, density in zip(self.parts, self.beta, self.density, strict=True):
+        for part, beta, density in zip(
+            self.parts, self.beta, self.density, strict=True
+        ):
             diff, first, task = part
-            grown = np.exp(np.clip(diff[:, free] @ beta.T + (diff[:, ~free] @ fixed)[:, None], -500, 500))
+            grown = np.exp(
+                np.clip(
+                    diff[:, free] @ beta.T + (diff[:, ~free] @ fixed)[:, None],
+                    -500,
+                    500,
+                )
+            )
             sums = np.add.reduceat(grown, first, axis=0)
             z = (beta - mean) / spread
             height = -np.log(sums).sum(axis=0) - 0.5 * (z**2).sum(axis=1)
-            height -= np.log(spread).sum() + 0.5 * len(spread) * np.log(2 * np.pi) + density
+            height -= (
+                np.log(spread).sum() + 0.5 * len(spread) * np.log(2 * np.pi) + density
+            )
             top = height.max()
             w = np.exp(height - top)
             total += top + np.log(w.mean())
@@ -167,7 +182,9 @@ class _Likelihood:
                 slope[:k][~free] -= diff[:, ~free].T @ ((grown / sums[task]) @ w)
         return total, slope
 
-    def climb(self, theta: npt.NDArray[np.float64], steps: int) -> tuple[npt.NDArray[np.float64], float]:
+    def climb(
+        self, theta: npt.NDArray[np.float64], steps: int
+    ) -> tuple[npt.NDArray[np.float64], float]:
         """Return better parameters on the same draws."""
         from scipy import optimize
 
@@ -175,16 +192,33 @@ class _Likelihood:
             value, slope = self.value(t)
             return -value, -slope
 
-        low = [(None, None)] * self.count + [(np.log(1e-3), np.log(50))] * int(self.free.sum())
-        found = optimize.minimize(down, theta, jac=True, method="L-BFGS-B", bounds=low, options={"maxiter": steps})
+        low = [(None, None)] * self.count + [(np.log(1e-3), np.log(50))] * int(
+            self.free.sum()
+        )
+        found = optimize.minimize(
+            down,
+            theta,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=low,
+            options={"maxiter": steps},
+        )
         return found.x, -float(found.fun)
 
-    def own(self, theta: npt.NDArray[np.float64], who: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def own(
+        self, theta: npt.NDArray[np.float64], who: int
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return a person's draws of all part-worths and their weights."""
         mean, spread, fixed = self._split(theta)
         diff, first, _ = self.parts[who]
         beta = self.beta[who]
-        grown = np.exp(np.clip(diff[:, self.free] @ beta.T + (diff[:, ~self.free] @ fixed)[:, None], -500, 500))
+        grown = np.exp(
+            np.clip(
+                diff[:, self.free] @ beta.T + (diff[:, ~self.free] @ fixed)[:, None],
+                -500,
+                500,
+            )
+        )
         z = (beta - mean) / spread
         height = -np.log(np.add.reduceat(grown, first, axis=0)).sum(axis=0)
         height = height - 0.5 * (z**2).sum(axis=1) - self.density[who]
@@ -193,7 +227,9 @@ class _Likelihood:
         whole[:, self.free] = beta
         return whole, w / w.sum()
 
-    def _split(self, theta: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], ...]:
+    def _split(
+        self, theta: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], ...]:
         level = theta[: self.count]
         return level[self.free], np.exp(theta[self.count :]), level[~self.free]
 
@@ -216,7 +252,13 @@ class _Likelihood:
         return beta, np.linalg.cholesky(np.linalg.inv(bend))
 
 
-def _result(tasks: Tasks, state: _Likelihood, theta: npt.NDArray[np.float64], draws: int, seed: int) -> Mixed:
+def _result(
+    tasks: Tasks,
+    state: _Likelihood,
+    theta: npt.NDArray[np.float64],
+    draws: int,
+    seed: int,
+) -> Mixed:
     state.propose(theta, draws, seed)
     value, _ = state.value(theta)
     rng = np.random.default_rng(seed)
@@ -227,4 +269,12 @@ def _result(tasks: Tasks, state: _Likelihood, theta: npt.NDArray[np.float64], dr
         kept.append(beta[rng.choice(len(w), KEPT, p=w)])
     sd = np.zeros(state.count)
     sd[state.free] = np.exp(theta[state.count :])
-    return Mixed(names=tasks.names, mean=theta[: state.count], sd=sd, loglik=value, people=tasks.people, own=np.array(own), draws=np.array(kept))
+    return Mixed(
+        names=tasks.names,
+        mean=theta[: state.count],
+        sd=sd,
+        loglik=value,
+        people=tasks.people,
+        own=np.array(own),
+        draws=np.array(kept),
+    )

@@ -3,7 +3,6 @@
 Long because the page, the survey and the sales side share their results.
 """
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -97,7 +96,9 @@ def consistent(answers: pd.DataFrame) -> npt.NDArray[np.bool_]:
     return (np.diff(four, axis=1) > 0).all(axis=1)
 
 
-def price_range(answers: pd.DataFrame, sets: Replicates, *, confidence: float = CONFIDENCE) -> PriceRange:
+def price_range(
+    answers: pd.DataFrame, sets: Replicates, *, confidence: float = CONFIDENCE
+) -> PriceRange:
     """Return the range of prices people accept, from four questions.
 
     Points are linear crossings of weighted cumulative curves at the prices named:
@@ -133,12 +134,25 @@ def price_range(answers: pd.DataFrame, sets: Replicates, *, confidence: float = 
     value, again = replicates.spread(sets, measure)
     curves = _curves(ranks, sets.sample.weights[good], len(grid))
     return PriceRange(
-        points=pd.DataFrame({"point": POINTS, **_within(value, again, sets, confidence)}), curves=pd.DataFrame({"price": grid, **dict(zip(FOUR, curves, strict=True))}),
-        removed=float(1 - good.sum() / max(1, answers[list(FOUR)].notna().all(axis=1).sum())), people=int(good.sum()),
+        points=pd.DataFrame(
+            {"point": POINTS, **_within(value, again, sets, confidence)}
+        ),
+        curves=pd.DataFrame({"price": grid, **dict(zip(FOUR, curves, strict=True))}),
+        removed=float(
+            1 - good.sum() / max(1, answers[list(FOUR)].notna().all(axis=1).sum())
+        ),
+        people=int(good.sum()),
     )
 
 
-def demand(most: npt.ArrayLike, sets: Replicates, *, cost: float, prices: npt.ArrayLike | None = None, confidence: float = CONFIDENCE) -> Demand:
+def demand(
+    most: npt.ArrayLike,
+    sets: Replicates,
+    *,
+    cost: float,
+    prices: npt.ArrayLike | None = None,
+    confidence: float = CONFIDENCE,
+) -> Demand:
     """Return buyers, revenue and profit by price, from the most each would pay.
 
     The share that would pay a price is smoothed (its logarithm is a square curve of
@@ -167,7 +181,11 @@ def demand(most: npt.ArrayLike, sets: Replicates, *, cost: float, prices: npt.Ar
     checks.at_least(len(named), 30, "people who named a price", "Ask more people.")
     checks.between(cost, "cost", low=0, high=float(named.max()), open_high=True)
     asked = np.quantile(named, np.linspace(0.02, 0.98, 49))
-    grid = np.linspace(max(cost, float(asked[2])), float(asked[-1]), 60) if prices is None else np.asarray(prices, float)
+    grid = (
+        np.linspace(max(cost, float(asked[2])), float(asked[-1]), 60)
+        if prices is None
+        else np.asarray(prices, float)
+    )
     above = (most[None, :] >= asked[:, None]).astype(float)
 
     def measure(w: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -177,15 +195,35 @@ def demand(most: npt.ArrayLike, sets: Replicates, *, cost: float, prices: npt.Ar
     frame = {"price": grid}
     for name, each in (("buyers", 1.0), ("revenue", grid), ("profit", grid - cost)):
         found = _within(value * each, again * each, sets, confidence)
-        frame |= {name: found["value"], f"{name}_low": found["low"], f"{name}_high": found["high"]}
-    best = _within(np.array(_peak(grid, (grid - cost) * value)), np.array([_peak(grid, (grid - cost) * row) for row in again]), sets, confidence)
+        frame |= {
+            name: found["value"],
+            f"{name}_low": found["low"],
+            f"{name}_high": found["high"],
+        }
+    best = _within(
+        np.array(_peak(grid, (grid - cost) * value)),
+        np.array([_peak(grid, (grid - cost) * row) for row in again]),
+        sets,
+        confidence,
+    )
     return Demand(
-        curve=pd.DataFrame(frame), buyers=again, cost=cost, confidence=confidence,
-        best=Estimate(value=float(best["value"]), error=float(best["error"]), low=float(best["low"]), high=float(best["high"]), confidence=confidence),
+        curve=pd.DataFrame(frame),
+        buyers=again,
+        cost=cost,
+        confidence=confidence,
+        best=Estimate(
+            value=float(best["value"]),
+            error=float(best["error"]),
+            low=float(best["low"]),
+            high=float(best["high"]),
+            confidence=confidence,
+        ),
     )
 
 
-def sales_weeks(weekly: pd.DataFrame, products: pd.DataFrame, rivals: pd.DataFrame) -> pd.DataFrame:
+def sales_weeks(
+    weekly: pd.DataFrame, products: pd.DataFrame, rivals: pd.DataFrame
+) -> pd.DataFrame:
     """Return item weeks with our price, the others' price and what was on promotion.
 
     Args:
@@ -202,15 +240,33 @@ def sales_weeks(weekly: pd.DataFrame, products: pd.DataFrame, rivals: pd.DataFra
         >>> sales_weeks(sold, pd.DataFrame(), pd.DataFrame())["price"].tolist()
         [2.5]
     """
-    checks.columns(weekly, ("item", "week", "units", "amount", "promoted_units"), "weekly sales")
-    out = weekly.groupby(["item", "week"], as_index=False)[["units", "amount", "promoted_units"]].sum()
-    out = out[(out["units"] > 0) & (out["amount"] > 0)].assign(week=lambda f: pd.to_datetime(f["week"]))
-    out = out.assign(price=out["amount"] / out["units"], promoted=out["promoted_units"] / out["units"])
+    checks.columns(
+        weekly, ("item", "week", "units", "amount", "promoted_units"), "weekly sales"
+    )
+    out = weekly.groupby(["item", "week"], as_index=False)[
+        ["units", "amount", "promoted_units"]
+    ].sum()
+    out = out[(out["units"] > 0) & (out["amount"] > 0)].assign(
+        week=lambda f: pd.to_datetime(f["week"])
+    )
+    out = out.assign(
+        price=out["amount"] / out["units"],
+        promoted=out["promoted_units"] / out["units"],
+    )
     if len(rivals) and len(products):
-        out = out.assign(category=out["item"].map(products.drop_duplicates("item").set_index("item")["category"]))
+        out = out.assign(
+            category=out["item"].map(
+                products.drop_duplicates("item").set_index("item")["category"]
+            )
+        )
         day = pd.to_datetime(rivals["day"])
         monday = (day - pd.to_timedelta(day.dt.dayofweek, unit="D")).rename("week")
-        theirs = rivals.groupby([monday, "category"])["price"].mean().rename("rival_price").reset_index()
+        theirs = (
+            rivals.groupby([monday, "category"])["price"]
+            .mean()
+            .rename("rival_price")
+            .reset_index()
+        )
         out = out.merge(theirs, on=["week", "category"], how="left")
     return out
 
@@ -232,7 +288,14 @@ class PriceStudy:
     people: float
 
 
-def price_study(survey: Survey, sets: Replicates, weeks: pd.DataFrame, *, wave: str = "", cost: float) -> PriceStudy:
+def price_study(
+    survey: Survey,
+    sets: Replicates,
+    weeks: pd.DataFrame,
+    *,
+    wave: str = "",
+    cost: float,
+) -> PriceStudy:
     """Work out what people of a wave accept and would pay, beside real sales.
 
     Reads the questions `too_cheap`, `cheap`, `dear`, `too_dear` and `would_pay`.
@@ -247,13 +310,22 @@ def price_study(survey: Survey, sets: Replicates, weeks: pd.DataFrame, *, wave: 
     now, _ = intake.latest(survey, wave)
     mine = replicates.part(sets, intake.in_wave(survey, now))
     here = mine.sample.weights > 0
-    four = pd.DataFrame({q: intake.numbers(survey, q) for q in FOUR}).where(here[:, None] & np.ones((1, 4), bool))
+    four = pd.DataFrame({q: intake.numbers(survey, q) for q in FOUR}).where(
+        here[:, None] & np.ones((1, 4), bool)
+    )
     most = np.where(here, intake.numbers(survey, "would_pay"), np.nan)
     enough = len(weeks) >= 100 and weeks["item"].nunique() >= 5
-    return PriceStudy(range=price_range(four, mine), demand=demand(most, mine, cost=cost), sales=elasticity(weeks) if enough else None, people=float(mine.sample.weights.sum()))
+    return PriceStudy(
+        range=price_range(four, mine),
+        demand=demand(most, mine, cost=cost),
+        sales=elasticity(weeks) if enough else None,
+        people=float(mine.sample.weights.sum()),
+    )
 
 
-def steps_of(found: Demand, price: float, cost: float) -> dict[str, tuple[float, float, float]]:
+def steps_of(
+    found: Demand, price: float, cost: float
+) -> dict[str, tuple[float, float, float]]:
     """Return buyers, revenue and profit a person at a price, each with its range.
 
     Example:
@@ -263,11 +335,20 @@ def steps_of(found: Demand, price: float, cost: float) -> dict[str, tuple[float,
     """
     grid = found.curve["price"].to_numpy()
     row = found.curve
-    now = [float(np.interp(price, grid, row[c])) for c in ("buyers", "buyers_low", "buyers_high")]
-    return {"buyers": tuple(now), "revenue": tuple(price * x for x in now), "profit": tuple((price - cost) * x for x in now)}
+    now = [
+        float(np.interp(price, grid, row[c]))
+        for c in ("buyers", "buyers_low", "buyers_high")
+    ]
+    return {
+        "buyers": tuple(now),
+        "revenue": tuple(price * x for x in now),
+        "profit": tuple((price - cost) * x for x in now),
+    }
 
 
-def gain(found: Demand, before: float, after: float, *, cost_after: float | None = None) -> tuple[float, float, float]:
+def gain(
+    found: Demand, before: float, after: float, *, cost_after: float | None = None
+) -> tuple[float, float, float]:
     """Return what one price earns more than another for each person asked, with its range.
 
     Both prices are read from the same sets, so that what they share drops out.
@@ -281,10 +362,15 @@ def gain(found: Demand, before: float, after: float, *, cost_after: float | None
     cost = found.cost if cost_after is None else cost_after
 
     def more(buyers: npt.NDArray[np.float64]) -> float:
-        return float((after - cost) * np.interp(after, grid, buyers) - (before - found.cost) * np.interp(before, grid, buyers))
+        return float(
+            (after - cost) * np.interp(after, grid, buyers)
+            - (before - found.cost) * np.interp(before, grid, buyers)
+        )
 
     value = more(found.curve["buyers"].to_numpy())
-    reach = NormalDist().inv_cdf((1 + found.confidence) / 2) * np.std([more(row) for row in found.buyers])
+    reach = NormalDist().inv_cdf((1 + found.confidence) / 2) * np.std(
+        [more(row) for row in found.buyers]
+    )
     return value, float(value - reach), float(value + reach)
 
 
@@ -330,24 +416,45 @@ def elasticity(weeks: pd.DataFrame, *, confidence: float = CONFIDENCE) -> Elasti
     week = np.unique(good["week"], return_inverse=True)[1]
     both = np.column_stack([np.log(good["units"].to_numpy(float)), *columns])
     level = _demeaned(both, codes, week)
-    apart = "promoted" not in names or abs(np.corrcoef(level[:, 1], level[:, -1])[0, 1]) < TIED
+    apart = (
+        "promoted" not in names
+        or abs(np.corrcoef(level[:, 1], level[:, -1])[0, 1]) < TIED
+    )
     if not apart:
         level, names = level[:, :-1], names[:-1]
     beta, error = _clustered(level[:, 1:], level[:, 0], codes)
-    found = {n: _bounds(b, e, len(items) - 1, confidence) for n, b, e in zip(names, beta, error, strict=True)}
-    return Elasticity(own=found["price"], rival=found.get("rival_price"), rows=len(good), items=len(items), apart=apart)
+    found = {
+        n: _bounds(b, e, len(items) - 1, confidence)
+        for n, b, e in zip(names, beta, error, strict=True)
+    }
+    return Elasticity(
+        own=found["price"],
+        rival=found.get("rival_price"),
+        rows=len(good),
+        items=len(items),
+        apart=apart,
+    )
 
 
-def _curves(ranks: list[npt.NDArray[np.int64]], w: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.float64]:
+def _curves(
+    ranks: list[npt.NDArray[np.int64]], w: npt.NDArray[np.float64], size: int
+) -> npt.NDArray[np.float64]:
     total = w.sum()
     mass = [np.bincount(r, w, size) / total for r in ranks]
     falling = [1 - np.cumsum(m) for m in mass[:2]]
     return np.array([*falling, *(np.cumsum(m) for m in mass[2:])])
 
 
-def _crossings(grid: npt.NDArray[np.float64], curves: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _crossings(
+    grid: npt.NDArray[np.float64], curves: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     too_cheap, cheap, dear, too_dear = curves
-    pairs = ((too_cheap, 1 - cheap), (1 - dear, too_dear), (cheap, dear), (too_cheap, too_dear))
+    pairs = (
+        (too_cheap, 1 - cheap),
+        (1 - dear, too_dear),
+        (cheap, dear),
+        (too_cheap, too_dear),
+    )
     return np.array([_crossing(grid, down - up) for down, up in pairs])
 
 
@@ -360,12 +467,20 @@ def _crossing(grid: npt.NDArray[np.float64], gap: npt.NDArray[np.float64]) -> fl
     return float(grid[at - 1] + part * (grid[at] - grid[at - 1]))
 
 
-def _smooth(asked: npt.NDArray[np.float64], share: npt.NDArray[np.float64], grid: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _smooth(
+    asked: npt.NDArray[np.float64],
+    share: npt.NDArray[np.float64],
+    grid: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
     good = share > 0
     x = np.column_stack([np.ones(good.sum()), asked[good], asked[good] ** 2])
-    root = np.sqrt(share[good])[:, None]  # the variance of a log share is near 1 / share
+    root = np.sqrt(share[good])[
+        :, None
+    ]  # the variance of a log share is near 1 / share
     beta = np.linalg.lstsq(root * x, root[:, 0] * np.log(share[good]), rcond=None)[0]
-    fitted = np.exp(np.clip(np.column_stack([np.ones(len(grid)), grid, grid**2]) @ beta, -50, 0))
+    fitted = np.exp(
+        np.clip(np.column_stack([np.ones(len(grid)), grid, grid**2]) @ beta, -50, 0)
+    )
     return np.minimum.accumulate(fitted)
 
 
@@ -379,13 +494,22 @@ def _peak(grid: npt.NDArray[np.float64], profit: npt.NDArray[np.float64]) -> flo
     return float(grid[at] + (0.5 * (a - c) / bend * step if bend else 0.0))
 
 
-def _within(value: npt.NDArray[np.float64], again: npt.NDArray[np.float64], sets: Replicates, confidence: float) -> dict[str, npt.NDArray[np.float64]]:
+def _within(
+    value: npt.NDArray[np.float64],
+    again: npt.NDArray[np.float64],
+    sets: Replicates,
+    confidence: float,
+) -> dict[str, npt.NDArray[np.float64]]:
     error = replicates.errors(sets, again)
     reach = NormalDist().inv_cdf((1 + confidence) / 2) * error
     return {"value": value, "error": error, "low": value - reach, "high": value + reach}
 
 
-def _demeaned(both: npt.NDArray[np.float64], item: npt.NDArray[np.int64], week: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def _demeaned(
+    both: npt.NDArray[np.float64],
+    item: npt.NDArray[np.int64],
+    week: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float64]:
     left = both - both.mean(axis=0)
     for _ in range(50):
         before = left
@@ -398,7 +522,9 @@ def _demeaned(both: npt.NDArray[np.float64], item: npt.NDArray[np.int64], week: 
     return left
 
 
-def _clustered(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], codes: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _clustered(
+    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], codes: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     bread = np.linalg.pinv(x.T @ x)
     beta = bread @ x.T @ y
     sums = np.zeros((codes.max() + 1, x.shape[1]))
@@ -412,4 +538,10 @@ def _bounds(value: float, error: float, free: int, confidence: float) -> Estimat
     from scipy import stats
 
     reach = float(stats.t.ppf((1 + confidence) / 2, max(free, 1))) * error
-    return Estimate(value=float(value), error=float(error), low=float(value - reach), high=float(value + reach), confidence=confidence)
+    return Estimate(
+        value=float(value),
+        error=float(error),
+        low=float(value - reach),
+        high=float(value + reach),
+        confidence=confidence,
+    )

@@ -1,6 +1,5 @@
 """This module owns the market simulator: what people would take, with its range."""
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -43,7 +42,15 @@ class Tastes:
     hits: dict[str, float]
 
 
-def tastes(shown: pd.DataFrame, people: pd.DataFrame, sets: Replicates, *, ours: str = "", feature: str = "", own: bool = True) -> Tastes:
+def tastes(
+    shown: pd.DataFrame,
+    people: pd.DataFrame,
+    sets: Replicates,
+    *,
+    ours: str = "",
+    feature: str = "",
+    own: bool = True,
+) -> Tastes:
     """Learn what people value from choices among shown products.
 
     The common part-worths are fitted again on every set of replicate weights; people's
@@ -68,16 +75,31 @@ def tastes(shown: pd.DataFrame, people: pd.DataFrame, sets: Replicates, *, ours:
     tasks = choice.encode(rows, words=words, numbers=("price",))
     mine = _weights(tasks, people, sets)
     beta = choice.logit(tasks, mine.sample.weights).beta
-    _, again = replicates.spread(mine, lambda w: choice.logit(tasks, w, start=beta).beta)
-    rank, size = (rows.groupby("respondent")["task"].transform(f) for f in (lambda t: t.rank(method="dense", ascending=False), "nunique"))
-    early, late = (choice.encode(rows[part], words=words, numbers=("price",)) for part in (rank > HELD, (rank <= HELD) & (size > HELD)))
+    _, again = replicates.spread(
+        mine, lambda w: choice.logit(tasks, w, start=beta).beta
+    )
+    rank, size = (
+        rows.groupby("respondent")["task"].transform(f)
+        for f in (lambda t: t.rank(method="dense", ascending=False), "nunique")
+    )
+    early, late = (
+        choice.encode(rows[part], words=words, numbers=("price",))
+        for part in (rank > HELD, (rank <= HELD) & (size > HELD))
+    )
     common = choice.logit(early).beta
-    hits = {"common": _hits(late, common[None, None]), "luck": float(len(late.taken) / len(late.x))}
+    hits = {
+        "common": _hits(late, common[None, None]),
+        "luck": float(len(late.taken) / len(late.x)),
+    }
     if own:
         learnt = mixed.mixed(early, same=("price",), draws=200)
         hits["own"] = _hits(late, learnt.draws)
     better = own and hits["own"] >= hits["common"]
-    draws = mixed.mixed(tasks, same=("price",), draws=200).draws[:, :KEPT] if better else np.tile(beta, (len(tasks.people), 1, 1))
+    draws = (
+        mixed.mixed(tasks, same=("price",), draws=200).draws[:, :KEPT]
+        if better
+        else np.tile(beta, (len(tasks.people), 1, 1))
+    )
     return Tastes(tasks=tasks, beta=beta, again=again, own=draws, sets=mine, hits=hits)
 
 
@@ -90,13 +112,24 @@ def worths(found: Tastes) -> pd.DataFrame:
     """
     value = choice.worth(found.beta, found.tasks.names)
     error = replicates.errors(found.sets, choice.worth(found.again, found.tasks.names))
-    rows = [(*name.split(": ", 1), v, v - 1.96 * e, v + 1.96 * e) for name, v, e in zip(found.tasks.names, value, error, strict=True) if ": " in name]
-    rows += [(attribute, levels[0], 0.0, 0.0, 0.0) for attribute, levels in found.tasks.levels.items()]
+    rows = [
+        (*name.split(": ", 1), v, v - 1.96 * e, v + 1.96 * e)
+        for name, v, e in zip(found.tasks.names, value, error, strict=True)
+        if ": " in name
+    ]
+    rows += [
+        (attribute, levels[0], 0.0, 0.0, 0.0)
+        for attribute, levels in found.tasks.levels.items()
+    ]
     table = pd.DataFrame(rows, columns=["attribute", "level", "value", "low", "high"])
-    return table.sort_values(["attribute", "value"], ascending=[True, False], ignore_index=True)
+    return table.sort_values(
+        ["attribute", "value"], ascending=[True, False], ignore_index=True
+    )
 
 
-def simulate(found: Tastes, offers: pd.DataFrame, *, lift: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:
+def simulate(
+    found: Tastes, offers: pd.DataFrame, *, lift: npt.ArrayLike | None = None
+) -> npt.NDArray[np.float64]:
     """Return the share of choices each offer takes: with the sample, then in each set.
 
     Every person chooses by own part-worths, moved as the common ones move from set to
@@ -119,11 +152,16 @@ def simulate(found: Tastes, offers: pd.DataFrame, *, lift: npt.ArrayLike | None 
     utility = found.own @ x.T + (0 if lift is None else np.asarray(lift, float))
     moved = scale * (found.again - found.beta) @ x.T
     every = [_mean(utility, found.sets.sample.weights)]
-    every += [_mean(utility + step, w) for step, w in zip(moved, found.sets.weights, strict=True)]
+    every += [
+        _mean(utility + step, w)
+        for step, w in zip(moved, found.sets.weights, strict=True)
+    ]
     return np.array(every)
 
 
-def known_shares(found: Tastes, offers: pd.DataFrame, shares: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def known_shares(
+    found: Tastes, offers: pd.DataFrame, shares: npt.ArrayLike
+) -> npt.NDArray[np.float64]:
     """Return the utility to add to each offer so that today's offers have known shares.
 
     Example:
@@ -133,13 +171,19 @@ def known_shares(found: Tastes, offers: pd.DataFrame, shares: npt.ArrayLike) -> 
     """
     goal, lift = np.asarray(shares, float), np.zeros(len(offers))
     checks.between(float(goal.sum()), "sum of the known shares", low=0.999, high=1.001)
-    alone = replace(found, again=found.again[:0], sets=replace(found.sets, weights=found.sets.weights[:0]))
+    alone = replace(
+        found,
+        again=found.again[:0],
+        sets=replace(found.sets, weights=found.sets.weights[:0]),
+    )
     for _ in range(50):
         lift = lift + np.log(goal.clip(1e-6) / simulate(alone, offers, lift=lift)[0])
     return lift - lift[0]
 
 
-def todays_offers(found: Tastes, rivals: pd.DataFrame, *, category: str, feature: str, price: float) -> pd.DataFrame:
+def todays_offers(
+    found: Tastes, rivals: pd.DataFrame, *, category: str, feature: str, price: float
+) -> pd.DataFrame:
     """Return our offer and the others' at their latest market price, ours first.
 
     The others are taken to offer the same feature; prices are held within those that
@@ -163,7 +207,13 @@ def todays_offers(found: Tastes, rivals: pd.DataFrame, *, category: str, feature
         last = mine.groupby("seller")["price"].last()
     brands = found.tasks.levels["brand"]
     asked = [price, *(float(last.get(b, shown.mean())) for b in brands[1:])]
-    return pd.DataFrame({"brand": brands, "feature": feature, "price": np.clip(np.round(asked, 1), shown.min(), shown.max())})
+    return pd.DataFrame(
+        {
+            "brand": brands,
+            "feature": feature,
+            "price": np.clip(np.round(asked, 1), shown.min(), shown.max()),
+        }
+    )
 
 
 def feature_costs(told: list[str]) -> dict[str, float]:
@@ -184,7 +234,14 @@ def feature_costs(told: list[str]) -> dict[str, float]:
     return {name: float(cost) for name, _, cost in parts.values()}
 
 
-def best_offer(found: Tastes, offers: pd.DataFrame, costs: dict[str, float], *, between: tuple[float, float], tries: int = 13) -> pd.DataFrame:
+def best_offer(
+    found: Tastes,
+    offers: pd.DataFrame,
+    costs: dict[str, float],
+    *,
+    between: tuple[float, float],
+    tries: int = 13,
+) -> pd.DataFrame:
     """Return our share and profit for every feature and price against the others' offers.
 
     Args:
@@ -199,7 +256,10 @@ def best_offer(found: Tastes, offers: pd.DataFrame, costs: dict[str, float], *, 
         share_high, profit, profit_low, profit_high (for each choice made), gain,
         gain_low, gain_high (over today's first offer, on the same sets).
     """
-    now, cost = simulate(found, offers)[:, 0], costs.get(offers["feature"].iloc[0], np.nan)
+    now, cost = (
+        simulate(found, offers)[:, 0],
+        costs.get(offers["feature"].iloc[0], np.nan),
+    )
     base = now * (offers["price"].iloc[0] - cost)
     rows = []
     for feature in (f for f in found.tasks.levels["feature"] if f in costs):
@@ -208,13 +268,26 @@ def best_offer(found: Tastes, offers: pd.DataFrame, costs: dict[str, float], *, 
             tried.loc[tried.index[0], ["feature", "price"]] = [feature, price]
             share = simulate(found, tried)[:, 0]
             profit = share * (price - costs[feature])
-            rows.append((feature, price, costs[feature], *ends(share, found.sets), *ends(profit, found.sets), *ends(profit - base, found.sets)))
-    names = [f"{n}{e}" for n in ("share", "profit", "gain") for e in ("", "_low", "_high")]
+            rows.append(
+                (
+                    feature,
+                    price,
+                    costs[feature],
+                    *ends(share, found.sets),
+                    *ends(profit, found.sets),
+                    *ends(profit - base, found.sets),
+                )
+            )
+    names = [
+        f"{n}{e}" for n in ("share", "profit", "gain") for e in ("", "_low", "_high")
+    ]
     table = pd.DataFrame(rows, columns=["feature", "price", "cost", *names])
     return table.sort_values("profit", ascending=False, ignore_index=True)
 
 
-def switching(found: Tastes, offers: pd.DataFrame, *, step: float = 0.1) -> pd.DataFrame:
+def switching(
+    found: Tastes, offers: pd.DataFrame, *, step: float = 0.1
+) -> pd.DataFrame:
     """Return where our choices go when our price rises, and come from when it falls.
 
     Returns:
@@ -226,17 +299,45 @@ def switching(found: Tastes, offers: pd.DataFrame, *, step: float = 0.1) -> pd.D
         moved = offers.copy()
         moved.loc[moved.index[0], "price"] *= 1 + sign * step
         told[sign] = simulate(found, moved) - told[0]
-    rows = [(o.brand, told[0][0, k], *ends(told[1][:, k], found.sets), *ends(told[-1][:, k], found.sets)) for k, o in enumerate(offers.itertuples())]
-    return pd.DataFrame(rows, columns=["brand", "share", "up", "up_low", "up_high", "down", "down_low", "down_high"])
+    rows = [
+        (
+            o.brand,
+            told[0][0, k],
+            *ends(told[1][:, k], found.sets),
+            *ends(told[-1][:, k], found.sets),
+        )
+        for k, o in enumerate(offers.itertuples())
+    ]
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "brand",
+            "share",
+            "up",
+            "up_low",
+            "up_high",
+            "down",
+            "down_low",
+            "down_high",
+        ],
+    )
 
 
-def ends(values: npt.NDArray[np.float64], sets: Replicates) -> tuple[float, float, float]:
+def ends(
+    values: npt.NDArray[np.float64], sets: Replicates
+) -> tuple[float, float, float]:
     """Return a number and its 95 % range from its value and its values in the sets."""
     error = float(replicates.errors(sets, values[1:]))
-    return float(values[0]), float(values[0] - 1.96 * error), float(values[0] + 1.96 * error)
+    return (
+        float(values[0]),
+        float(values[0] - 1.96 * error),
+        float(values[0] + 1.96 * error),
+    )
 
 
-def _mean(utility: npt.NDArray[np.float64], w: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _mean(
+    utility: npt.NDArray[np.float64], w: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     grown = np.exp(utility - utility.max(axis=-1, keepdims=True))
     share = (grown / grown.sum(axis=-1, keepdims=True)).mean(axis=1)
     return w @ share / w.sum()
@@ -258,8 +359,17 @@ def _weights(tasks: Tasks, people: pd.DataFrame, sets: Replicates) -> Replicates
     if (at < 0).all():
         return replicates.bootstrap(design.draw(pd.DataFrame({"n": tasks.people})))
     known = at >= 0
-    w, again = (np.where(known, x[..., at], 1.0) for x in (sets.sample.weights, sets.weights))
-    w, again = (np.where(known, x, x[..., known].mean(axis=-1, keepdims=True)) for x in (w, again))
-    chosen = {n: getattr(sets.sample, n)[at] for n in ("base", "strata", "clusters", "sizes")}
+    w, again = (
+        np.where(known, x[..., at], 1.0) for x in (sets.sample.weights, sets.weights)
+    )
+    w, again = (
+        np.where(known, x, x[..., known].mean(axis=-1, keepdims=True))
+        for x in (w, again)
+    )
+    chosen = {
+        n: getattr(sets.sample, n)[at] for n in ("base", "strata", "clusters", "sizes")
+    }
     sample = design.Sample(weights=w, **chosen)
-    return replicates.Replicates(sample=sample, weights=again, scale=sets.scale, kind=sets.kind)
+    return replicates.Replicates(
+        sample=sample, weights=again, scale=sets.scale, kind=sets.kind
+    )

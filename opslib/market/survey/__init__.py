@@ -1,7 +1,25 @@
 """This package owns what people say: who was asked, how they weigh, what they answered."""
 
-# fmt: off
-# ruff: noqa: I001
-from opslib.market.survey import coding, design, drivers, files, intake, replicates, scores, tables, weights
+from opslib.market.survey import (
+    coding,
+    design,
+    drivers,
+    files,
+    intake,
+    replicates,
+    scores,
+    tables,
+    weights,
+)
 
-__all__ = ["coding", "design", "drivers", "files", "intake", "replicates", "scores", "tables", "weights"]
+__all__ = [
+    "coding",
+    "design",
+    "drivers",
+    "files",
+    "intake",
+    "replicates",
+    "scores",
+    "tables",
+    "weights",
+]

@@ -1,6 +1,5 @@
 """This module owns open answers: a code for each text, and shares that own up to errors."""
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -50,7 +49,15 @@ class Coded:
     queue: pd.DataFrame
 
 
-def code_texts(texts: Sequence[object], by_hand: Sequence[object], sets: Replicates, *, keep: npt.ArrayLike | None = None, queue: int = 20, confidence: float = CONFIDENCE) -> Coded | None:
+def code_texts(
+    texts: Sequence[object],
+    by_hand: Sequence[object],
+    sets: Replicates,
+    *,
+    keep: npt.ArrayLike | None = None,
+    queue: int = 20,
+    confidence: float = CONFIDENCE,
+) -> Coded | None:
     """Code every text from those coded by hand, with no network.
 
     Words and letter groups and a logistic judge; in Chinese the letter groups carry
@@ -93,22 +100,48 @@ def code_texts(texts: Sequence[object], by_hand: Sequence[object], sets: Replica
     shares = _shares(codes, hand, there, known, sets, confidence)
     confusion = pd.crosstab(hand[known], codes[known])
     agreement = float((hand[known] == codes[known]).mean())
-    by_luck = float((hand[known].value_counts(normalize=True) * codes[known].value_counts(normalize=True)).sum())
+    by_luck = float(
+        (
+            hand[known].value_counts(normalize=True)
+            * codes[known].value_counts(normalize=True)
+        ).sum()
+    )
     frame = pd.DataFrame(
-        {"row": np.flatnonzero(there), "text": all_texts[there].astype(str).to_numpy(), "code": hand.where(known, codes)[there].to_numpy(), "sure": sure[there].to_numpy(), "by_hand": known[there].to_numpy()}
+        {
+            "row": np.flatnonzero(there),
+            "text": all_texts[there].astype(str).to_numpy(),
+            "code": hand.where(known, codes)[there].to_numpy(),
+            "sure": sure[there].to_numpy(),
+            "by_hand": known[there].to_numpy(),
+        }
     )
-    left = frame[~frame["by_hand"]].drop_duplicates("text").sort_values("sure", kind="stable")
+    left = (
+        frame[~frame["by_hand"]]
+        .drop_duplicates("text")
+        .sort_values("sure", kind="stable")
+    )
     return Coded(
-        frame=frame, shares=shares, agreement=agreement, kappa=(agreement - by_luck) / max(1e-9, 1 - by_luck), confusion=confusion, queue=left.head(queue).reset_index(drop=True),
+        frame=frame,
+        shares=shares,
+        agreement=agreement,
+        kappa=(agreement - by_luck) / max(1e-9, 1 - by_luck),
+        confusion=confusion,
+        queue=left.head(queue).reset_index(drop=True),
     )
 
 
-def _read(texts: pd.Series, hand: pd.Series, there: pd.Series, known: pd.Series) -> tuple[pd.Series, pd.Series]:
+def _read(
+    texts: pd.Series, hand: pd.Series, there: pd.Series, known: pd.Series
+) -> tuple[pd.Series, pd.Series]:
     """Return each text's code and how sure it is; hand-coded ones read unseen."""
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     y = hand[known].astype(str).to_numpy()
-    folds = StratifiedKFold(int(np.clip(np.unique(y, return_counts=True)[1].min(), 2, FOLDS)), shuffle=True, random_state=0)
+    folds = StratifiedKFold(
+        int(np.clip(np.unique(y, return_counts=True)[1].min(), 2, FOLDS)),
+        shuffle=True,
+        random_state=0,
+    )
     codes = pd.Series(None, index=texts.index, dtype=object)
     sure = pd.Series(np.nan, index=texts.index)
     judge = _judge()
@@ -122,7 +155,14 @@ def _read(texts: pd.Series, hand: pd.Series, there: pd.Series, known: pd.Series)
     return codes, sure
 
 
-def _shares(codes: pd.Series, hand: pd.Series, there: pd.Series, known: pd.Series, sets: Replicates, confidence: float) -> pd.DataFrame:
+def _shares(
+    codes: pd.Series,
+    hand: pd.Series,
+    there: pd.Series,
+    known: pd.Series,
+    sets: Replicates,
+    confidence: float,
+) -> pd.DataFrame:
     names = sorted(hand[known].unique())
     checks.at_least(len(names), 2, "codes", "Code more texts by hand.")
     read = (codes.to_numpy()[:, None] == np.array(names, object)).astype(float)
@@ -135,9 +175,15 @@ def _shares(codes: pd.Series, hand: pd.Series, there: pd.Series, known: pd.Serie
     value, again = replicates.spread(sets, measure)
     reach = NormalDist().inv_cdf((1 + confidence) / 2) * replicates.errors(sets, again)
     w = sets.sample.weights
-    return pd.DataFrame({"code": names, "share": value, "low": (value - reach).clip(0), "high": value + reach, "counted": (w * all_) @ read / (w @ all_)}).sort_values(
-        "share", ascending=False, ignore_index=True
-    )
+    return pd.DataFrame(
+        {
+            "code": names,
+            "share": value,
+            "low": (value - reach).clip(0),
+            "high": value + reach,
+            "counted": (w * all_) @ read / (w @ all_),
+        }
+    ).sort_values("share", ascending=False, ignore_index=True)
 
 
 def _judge() -> Pipeline:
@@ -147,4 +193,6 @@ def _judge() -> Pipeline:
 
     words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2))
     letters = TfidfVectorizer(sublinear_tf=True, analyzer="char_wb", ngram_range=(1, 4))
-    return make_pipeline(make_union(words, letters), LogisticRegression(C=10.0, max_iter=500))
+    return make_pipeline(
+        make_union(words, letters), LogisticRegression(C=10.0, max_iter=500)
+    )

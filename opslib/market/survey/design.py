@@ -4,7 +4,6 @@ Errors are design-based (Horvitz-Thompson, linearised): clusters within strata,
 finite populations, and weights that were tuned to known totals.
 """
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -67,7 +66,14 @@ class Estimate:
     confidence: float = CONFIDENCE
 
 
-def draw(people: pd.DataFrame, *, weight: str = "", strata: str = "", clusters: str = "", size: str = "") -> Sample:
+def draw(
+    people: pd.DataFrame,
+    *,
+    weight: str = "",
+    strata: str = "",
+    clusters: str = "",
+    size: str = "",
+) -> Sample:
     """Describe how people were drawn, from columns of their frame.
 
     Args:
@@ -99,7 +105,11 @@ def draw(people: pd.DataFrame, *, weight: str = "", strata: str = "", clusters: 
     raw = pd.factorize(people[clusters])[0] if clusters else np.arange(n)
     both = pd.MultiIndex.from_arrays([stratum, raw])
     return Sample(
-        base=base, weights=base, strata=stratum.astype(np.int64), clusters=pd.factorize(both)[0].astype(np.int64), sizes=people[size].to_numpy(float) if size else np.full(n, np.inf),
+        base=base,
+        weights=base,
+        strata=stratum.astype(np.int64),
+        clusters=pd.factorize(both)[0].astype(np.int64),
+        sizes=people[size].to_numpy(float) if size else np.full(n, np.inf),
     )
 
 
@@ -148,7 +158,9 @@ def covariance(sample: Sample, scores: npt.ArrayLike) -> npt.NDArray[np.float64]
     return _between_clusters(sample, z)
 
 
-def mean(sample: Sample, values: npt.ArrayLike, *, confidence: float = CONFIDENCE) -> Estimate:
+def mean(
+    sample: Sample, values: npt.ArrayLike, *, confidence: float = CONFIDENCE
+) -> Estimate:
     """Return the weighted mean with its design-based error; gaps are left out.
 
     Example:
@@ -159,7 +171,13 @@ def mean(sample: Sample, values: npt.ArrayLike, *, confidence: float = CONFIDENC
     return ratio(sample, values, np.ones(len(sample.base)), confidence=confidence)
 
 
-def ratio(sample: Sample, top: npt.ArrayLike, bottom: npt.ArrayLike, *, confidence: float = CONFIDENCE) -> Estimate:
+def ratio(
+    sample: Sample,
+    top: npt.ArrayLike,
+    bottom: npt.ArrayLike,
+    *,
+    confidence: float = CONFIDENCE,
+) -> Estimate:
     """Return the ratio of two weighted totals with its linearised error.
 
     Raises:
@@ -183,7 +201,9 @@ def ratio(sample: Sample, top: npt.ArrayLike, bottom: npt.ArrayLike, *, confiden
     return interval(value, covariance(inside, scores)[0, 0], sample, confidence)
 
 
-def total(sample: Sample, values: npt.ArrayLike, *, confidence: float = CONFIDENCE) -> Estimate:
+def total(
+    sample: Sample, values: npt.ArrayLike, *, confidence: float = CONFIDENCE
+) -> Estimate:
     """Return the weighted total with its design-based error.
 
     Example:
@@ -205,7 +225,9 @@ def freedom(sample: Sample) -> int:
     return max(1, len(np.unique(sample.clusters)) - len(np.unique(sample.strata)))
 
 
-def interval(value: float, variance: float, sample: Sample, confidence: float) -> Estimate:
+def interval(
+    value: float, variance: float, sample: Sample, confidence: float
+) -> Estimate:
     """Return a number with its interval on the design's degrees of freedom.
 
     Example:
@@ -218,10 +240,18 @@ def interval(value: float, variance: float, sample: Sample, confidence: float) -
     checks.between(confidence, "confidence", low=0, high=1, open_low=True)
     error = float(np.sqrt(max(variance, 0.0)))
     reach = float(stats.t.ppf((1 + confidence) / 2, freedom(sample))) * error
-    return Estimate(value=float(value), error=error, low=float(value - reach), high=float(value + reach), confidence=confidence)
+    return Estimate(
+        value=float(value),
+        error=error,
+        low=float(value - reach),
+        high=float(value + reach),
+        confidence=confidence,
+    )
 
 
-def _between_clusters(sample: Sample, z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _between_clusters(
+    sample: Sample, z: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     count = int(sample.clusters.max()) + 1
     sums = np.zeros((count, z.shape[1]))
     np.add.at(sums, sample.clusters, z)

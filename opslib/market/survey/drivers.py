@@ -1,6 +1,5 @@
 """This module owns what drives an overall opinion: fair shares of what it explains."""
 
-# fmt: off
 from __future__ import annotations
 
 import itertools
@@ -23,7 +22,9 @@ if TYPE_CHECKING:
 MOST = 14
 
 
-def shapley(overall: npt.ArrayLike, parts: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:
+def shapley(
+    overall: npt.ArrayLike, parts: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> npt.NDArray[np.float64]:
     """Return each part's share of the explained variance, averaged over all orders.
 
     The shares add up to the share explained by all parts together (Lindeman,
@@ -61,7 +62,9 @@ def shapley(overall: npt.ArrayLike, parts: npt.ArrayLike, weights: npt.ArrayLike
     return fair
 
 
-def relative_weights(overall: npt.ArrayLike, parts: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:
+def relative_weights(
+    overall: npt.ArrayLike, parts: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> npt.NDArray[np.float64]:
     """Return each part's share of the explained variance by Johnson's weights (2000).
 
     Quick for many parts; adds up to the share explained by all together.
@@ -78,7 +81,13 @@ def relative_weights(overall: npt.ArrayLike, parts: npt.ArrayLike, weights: npt.
     return root**2 @ beta**2
 
 
-def drivers(overall: npt.ArrayLike, parts: pd.DataFrame, sets: Replicates, *, confidence: float = CONFIDENCE) -> pd.DataFrame:
+def drivers(
+    overall: npt.ArrayLike,
+    parts: pd.DataFrame,
+    sets: Replicates,
+    *,
+    confidence: float = CONFIDENCE,
+) -> pd.DataFrame:
     """Return what drives the overall opinion, with how each part is rated.
 
     People who left out an answer are left out; intervals come from replicate weights.
@@ -119,11 +128,21 @@ def drivers(overall: npt.ArrayLike, parts: pd.DataFrame, sets: Replicates, *, co
     r = _correlations(y, x, w)
     fitted = np.linalg.pinv(r[1:, 1:]) @ r[1:, 0]
     return pd.DataFrame(
-        {"part": parts.columns, "share": value, "low": (value - reach * error).clip(0), "high": value + reach * error, "rating": w @ x / w.sum(), "slope": np.sign(fitted), "explained": float(fitted @ r[1:, 0])}
+        {
+            "part": parts.columns,
+            "share": value,
+            "low": (value - reach * error).clip(0),
+            "high": value + reach * error,
+            "rating": w @ x / w.sum(),
+            "slope": np.sign(fitted),
+            "explained": float(fitted @ r[1:, 0]),
+        }
     ).sort_values("share", ascending=False, ignore_index=True)
 
 
-def slopes(points: npt.ArrayLike, parts: pd.DataFrame, sets: Replicates) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def slopes(
+    points: npt.ArrayLike, parts: pd.DataFrame, sets: Replicates
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return by how many points the score follows each part, and again in each set.
 
     Weighted least squares of each person's points on all parts at once; people who
@@ -151,7 +170,9 @@ def slopes(points: npt.ArrayLike, parts: pd.DataFrame, sets: Replicates) -> tupl
     return replicates.spread(sets, measure)
 
 
-def _correlations(overall: npt.ArrayLike, parts: npt.ArrayLike, weights: npt.ArrayLike | None) -> npt.NDArray[np.float64]:
+def _correlations(
+    overall: npt.ArrayLike, parts: npt.ArrayLike, weights: npt.ArrayLike | None
+) -> npt.NDArray[np.float64]:
     x = np.column_stack([np.asarray(overall, float), np.asarray(parts, float)])
     checks.between(x.shape[1] - 1, "number of parts", low=1, high=MOST)
     w = np.ones(len(x)) if weights is None else np.asarray(weights, float)

@@ -1,6 +1,5 @@
 """This module owns survey files: CSV, Excel and SPSS as questions, people and answers."""
 
-# fmt: off
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -18,7 +17,9 @@ TEN = [str(k) for k in range(11)]
 MOST_LEVELS = 20  # more different answers than that, in words, are an open question
 
 
-def read(path: Path, *, sets: dict[str, list[str]] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+def read(
+    path: Path, *, sets: dict[str, list[str]] | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return a file's answers, one row a person, and its codebook; labels are kept.
 
     An answer "None", "NA" or "null" stays the answer it is; only an empty cell is a gap
@@ -42,22 +43,51 @@ def read(path: Path, *, sets: dict[str, list[str]] | None = None) -> tuple[pd.Da
         import pyreadstat
 
         frame, told = pyreadstat.read_sav(str(path), apply_value_formats=False)
-        wordings, values = {k: v for k, v in told.column_names_to_labels.items() if v}, told.variable_value_labels
-        sets |= {name: list(s["variable_list"]) for name, s in (told.mr_sets or {}).items()}
+        wordings, values = (
+            {k: v for k, v in told.column_names_to_labels.items() if v},
+            told.variable_value_labels,
+        )
+        sets |= {
+            name: list(s["variable_list"]) for name, s in (told.mr_sets or {}).items()
+        }
     elif kind == ".csv":
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
+        frame = pd.read_csv(
+            path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig"
+        )
     else:
         frame = pd.read_excel(path, dtype=str, keep_default_na=False, na_values=[""])
-    values = {c: v for c, v in values.items() if {f"{k:g}" for k in v if isinstance(k, float)} != set(TEN)}  # 0 to 10 stays a number
+    values = {
+        c: v
+        for c, v in values.items()
+        if {f"{k:g}" for k in v if isinstance(k, float)} != set(TEN)
+    }  # 0 to 10 stays a number
     members = {c for columns in sets.values() for c in columns}
     checks.columns(frame, members, path.name)
-    text = pd.DataFrame({c: _labelled(frame[c], values.get(c, {})) for c in frame.columns})
-    rows = [(c, wordings.get(c, c), *_kind(text[c], values.get(c, {})), [c]) for c in frame.columns if c not in members]
-    rows += [(name, name, "multi", [wordings.get(c, c) for c in columns], columns) for name, columns in sets.items()]
-    return text, pd.DataFrame(rows, columns=["question", "wording", "kind", "choices", "columns"])
+    text = pd.DataFrame(
+        {c: _labelled(frame[c], values.get(c, {})) for c in frame.columns}
+    )
+    rows = [
+        (c, wordings.get(c, c), *_kind(text[c], values.get(c, {})), [c])
+        for c in frame.columns
+        if c not in members
+    ]
+    rows += [
+        (name, name, "multi", [wordings.get(c, c) for c in columns], columns)
+        for name, columns in sets.items()
+    ]
+    return text, pd.DataFrame(
+        rows, columns=["question", "wording", "kind", "choices", "columns"]
+    )
 
 
-def tables(text: pd.DataFrame, book: pd.DataFrame, *, survey: str, person: str = "", about: tuple[str, ...] = ()) -> dict[str, pd.DataFrame]:
+def tables(
+    text: pd.DataFrame,
+    book: pd.DataFrame,
+    *,
+    survey: str,
+    person: str = "",
+    about: tuple[str, ...] = (),
+) -> dict[str, pd.DataFrame]:
     """Return the three tables that `collect` and the warehouse take.
 
     Args:
@@ -70,21 +100,44 @@ def tables(text: pd.DataFrame, book: pd.DataFrame, *, survey: str, person: str =
     Returns:
         survey_questions, survey_people and survey_answers.
     """
-    who = text[person] if person else pd.Series([str(k + 1) for k in range(len(text))], index=text.index)
+    who = (
+        text[person]
+        if person
+        else pd.Series([str(k + 1) for k in range(len(text))], index=text.index)
+    )
     people = text[list(about)].assign(survey=survey, respondent=who)
     asked = book[~book["question"].isin([person, *about])]
     frames = []
     for told in asked.itertuples():
-        for column, choice in zip(told.columns, told.choices if told.kind == "multi" else [None] * len(told.columns), strict=True):
-            there = _ticked(text[column]) if told.kind == "multi" else text[column].notna()
+        for column, choice in zip(
+            told.columns,
+            told.choices if told.kind == "multi" else [None] * len(told.columns),
+            strict=True,
+        ):
+            there = (
+                _ticked(text[column]) if told.kind == "multi" else text[column].notna()
+            )
             said = text.loc[there, column] if choice is None else choice
-            frames.append(people.loc[there, ["survey", "respondent"]].assign(question=told.question, answer=said))
-    questions = asked.assign(survey=survey, choices=[";".join(c) or None for c in asked["choices"]])[["survey", "question", "wording", "kind", "choices"]]
-    return {"survey_questions": questions, "survey_people": people, "survey_answers": pd.concat(frames, ignore_index=True)}
+            frames.append(
+                people.loc[there, ["survey", "respondent"]].assign(
+                    question=told.question, answer=said
+                )
+            )
+    questions = asked.assign(
+        survey=survey, choices=[";".join(c) or None for c in asked["choices"]]
+    )[["survey", "question", "wording", "kind", "choices"]]
+    return {
+        "survey_questions": questions,
+        "survey_people": people,
+        "survey_answers": pd.concat(frames, ignore_index=True),
+    }
 
 
 def _labelled(column: pd.Series, labels: dict) -> pd.Series:
-    known = column.map(lambda v: labels.get(v, f"{v:g}" if isinstance(v, float) else str(v)), na_action="ignore")
+    known = column.map(
+        lambda v: labels.get(v, f"{v:g}" if isinstance(v, float) else str(v)),
+        na_action="ignore",
+    )
     return known.where(column.notna() & (known != ""), None)
 
 
@@ -95,9 +148,17 @@ def _kind(column: pd.Series, labels: dict) -> tuple[str, list[str]]:
         low, high = number.min(), number.max()
         if (number % 1 != 0).any() or low < 0 or high > 10:
             return "price", []
-        return ("score", TEN) if high > 7 else ("scale", [str(k) for k in range(int(min(low, 1)), int(high) + 1)])
-    levels = list(dict.fromkeys([*(str(v) for v in labels.values()), *sorted(said.unique())]))
-    return ("open", []) if len(levels) > MOST_LEVELS and not labels else ("single", levels)
+        return (
+            ("score", TEN)
+            if high > 7
+            else ("scale", [str(k) for k in range(int(min(low, 1)), int(high) + 1)])
+        )
+    levels = list(
+        dict.fromkeys([*(str(v) for v in labels.values()), *sorted(said.unique())])
+    )
+    return (
+        ("open", []) if len(levels) > MOST_LEVELS and not labels else ("single", levels)
+    )
 
 
 def _ticked(column: pd.Series) -> np.ndarray:

@@ -1,6 +1,5 @@
 """This module owns a survey's answers: long rows, one row a person, what is measured."""
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -63,7 +62,9 @@ class Measures:
     questions: tuple[str, ...]
 
 
-def collect(questions: pd.DataFrame, people: pd.DataFrame, answers: pd.DataFrame) -> Survey:
+def collect(
+    questions: pd.DataFrame, people: pd.DataFrame, answers: pd.DataFrame
+) -> Survey:
     """Bring questions, people and long answers of one or more waves together.
 
     Args:
@@ -89,7 +90,9 @@ def collect(questions: pd.DataFrame, people: pd.DataFrame, answers: pd.DataFrame
     checks.columns(answers, ("survey", "respondent", "question", "answer"), "answers")
     people = people.reset_index(drop=True)
     key = pd.MultiIndex.from_frame(people[["survey", "respondent"]].astype(str))
-    at = key.get_indexer(pd.MultiIndex.from_frame(answers[["survey", "respondent"]].astype(str)))
+    at = key.get_indexer(
+        pd.MultiIndex.from_frame(answers[["survey", "respondent"]].astype(str))
+    )
     if (at < 0).all():
         row = answers.iloc[0]
         msg = f"all {len(answers)} answers belong to nobody, the first to {row['respondent']!r} of {row['survey']!r}; load the people too."
@@ -99,7 +102,9 @@ def collect(questions: pd.DataFrame, people: pd.DataFrame, answers: pd.DataFrame
     book = book.drop_duplicates("question", keep="last")
     rank = book["kind"].map({k: i for i, k in enumerate(ORDER)})
     book = book.iloc[rank.to_numpy().argsort(kind="stable")].reset_index(drop=True)
-    choices = book["choices"] if "choices" in book else pd.Series(None, index=book.index)
+    choices = (
+        book["choices"] if "choices" in book else pd.Series(None, index=book.index)
+    )
     said = answers.assign(row=at)
     single, picks, known = {}, {}, []
     for q, kind, told in zip(book["question"], book["kind"], choices, strict=True):
@@ -115,7 +120,13 @@ def collect(questions: pd.DataFrame, people: pd.DataFrame, answers: pd.DataFrame
             column = pd.Series(None, index=people.index, dtype=object)
             column.iloc[mine["row"].to_numpy()] = mine["answer"].to_numpy()
             single[q] = column
-    return Survey(people=people, answers=pd.DataFrame(single, index=people.index), picks=picks, book=book.assign(choices=known), strangers=strangers)
+    return Survey(
+        people=people,
+        answers=pd.DataFrame(single, index=people.index),
+        picks=picks,
+        book=book.assign(choices=known),
+        strangers=strangers,
+    )
 
 
 def numbers(survey: Survey, question: str) -> npt.NDArray[np.float64]:
@@ -157,7 +168,14 @@ def sizes(people: pd.DataFrame, column: str) -> dict[str, float]:
     return people[column].dropna().astype(str).value_counts().astype(float).to_dict()
 
 
-def weigh(survey: Survey, *, known: dict[str, float] | None = None, margin: str = "region", cap: float = 5.0, draws: int = 200) -> Replicates:
+def weigh(
+    survey: Survey,
+    *,
+    known: dict[str, float] | None = None,
+    margin: str = "region",
+    cap: float = 5.0,
+    draws: int = 200,
+) -> Replicates:
     """Return the waves' weights and replicate weights, tuned to known sizes.
 
     Each wave is a sample of its own: its strata are drawn by themselves and each
@@ -171,7 +189,11 @@ def weigh(survey: Survey, *, known: dict[str, float] | None = None, margin: str 
         cap: Largest weight as a multiple of the mean weight.
         draws: Bootstrap sets.
     """
-    people = survey.people.assign(_wave=survey.people["survey"].astype(str) + "|" + (survey.people["stratum"].astype(str) if "stratum" in survey.people else ""))
+    people = survey.people.assign(
+        _wave=survey.people["survey"].astype(str)
+        + "|"
+        + (survey.people["stratum"].astype(str) if "stratum" in survey.people else "")
+    )
     weight = "base_weight" if people.get("base_weight", _GAP).notna().all() else ""
     sample = design.draw(people, weight=weight, strata="_wave")
     if known and margin in people:
@@ -179,11 +201,15 @@ def weigh(survey: Survey, *, known: dict[str, float] | None = None, margin: str 
         waves = people["survey"].astype(str).unique()
         sizes = {f"{w}|{g}": float(n) for w in waves for g, n in known.items()}
         if set(cell) == set(sizes):
-            sample = weights.rake(sample, pd.DataFrame({"cell": cell}), {"cell": sizes}, cap=cap)
+            sample = weights.rake(
+                sample, pd.DataFrame({"cell": cell}), {"cell": sizes}, cap=cap
+            )
     return replicates.bootstrap(sample, draws=draws)
 
 
-def measures(survey: Survey, *, nets: dict[str, dict[str, list[str]]] | None = None) -> Measures:
+def measures(
+    survey: Survey, *, nets: dict[str, dict[str, list[str]]] | None = None
+) -> Measures:
     """Return what a table shows of each question, by the question's kind.
 
     score: promoters, passives, detractors and the score; scale: each answer, top
@@ -222,7 +248,12 @@ def measures(survey: Survey, *, nets: dict[str, dict[str, list[str]]] | None = N
             columns.append(np.where(there, value, 0).astype(size))
         asked.append(there.astype(size))
         names.append(told.question)
-    return Measures(rows=pd.DataFrame(rows, columns=["question", "label", "kind", "at"]), values=np.array(columns).T, asked=np.array(asked).T, questions=tuple(names))
+    return Measures(
+        rows=pd.DataFrame(rows, columns=["question", "label", "kind", "at"]),
+        values=np.array(columns).T,
+        asked=np.array(asked).T,
+        questions=tuple(names),
+    )
 
 
 _GAP = pd.Series([None])
@@ -237,7 +268,9 @@ def _levels(told: object, said: pd.Series) -> list[str]:
     return [str(x) for x in sorted(said.dropna().unique())]
 
 
-def _parts(survey: Survey, told: object) -> tuple[npt.NDArray[np.bool_], list[tuple[str, str, npt.NDArray]]]:
+def _parts(
+    survey: Survey, told: object
+) -> tuple[npt.NDArray[np.bool_], list[tuple[str, str, npt.NDArray]]]:
     q, kind = told.question, told.kind
     if kind == "multi":
         picks = survey.picks[q]
@@ -253,9 +286,21 @@ def _parts(survey: Survey, told: object) -> tuple[npt.NDArray[np.bool_], list[tu
         if kind == "score":
             up, down = x >= 9, x <= 6
             middle = ~up & ~down
-            return there, [("@promoters", SHARE, up), ("@passives", SHARE, middle), ("@detractors", SHARE, down), ("@score", POINTS, 100.0 * up - 100.0 * down)]
+            return there, [
+                ("@promoters", SHARE, up),
+                ("@passives", SHARE, middle),
+                ("@detractors", SHARE, down),
+                ("@score", POINTS, 100.0 * up - 100.0 * down),
+            ]
         levels = [float(c) for c in told.choices]
         top, low = sorted(levels)[-2], sorted(levels)[1]
-        return there, [*((c, SHARE, x == float(c)) for c in told.choices), ("@top", NET, x >= top), ("@bottom", NET, x <= low), ("@mean", MEAN, np.nan_to_num(x))]
+        return there, [
+            *((c, SHARE, x == float(c)) for c in told.choices),
+            ("@top", NET, x >= top),
+            ("@bottom", NET, x <= low),
+            ("@mean", MEAN, np.nan_to_num(x)),
+        ]
     column = survey.answers[q]
-    return column.notna().to_numpy(), [(c, SHARE, (column == c).to_numpy()) for c in told.choices]
+    return column.notna().to_numpy(), [
+        (c, SHARE, (column == c).to_numpy()) for c in told.choices
+    ]

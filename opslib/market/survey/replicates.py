@@ -4,7 +4,6 @@ Whatever is computed from weights is computed again from each set of replicate
 weights; how far the answers lie apart is the design-based error.
 """
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -68,7 +67,9 @@ def jackknife(sample: Sample) -> Replicates:
         grow = np.where(sample.strata == h, n_h / (n_h - 1), 1.0)
         rows.append(_tuned(sample, np.where(sample.clusters == cluster, 0, grow)))
     scale = (n - 1) / n * (1 - n / sample.sizes[first])
-    return Replicates(sample=sample, weights=np.array(rows), scale=scale, kind="jackknife")
+    return Replicates(
+        sample=sample, weights=np.array(rows), scale=scale, kind="jackknife"
+    )
 
 
 def bootstrap(sample: Sample, *, draws: int = 200, seed: int = SEED) -> Replicates:
@@ -99,7 +100,12 @@ def bootstrap(sample: Sample, *, draws: int = 200, seed: int = SEED) -> Replicat
             factors[:, inside] = 1 + np.sqrt(left) * (times * n / (n - 1) - 1)
     at = np.searchsorted(clusters, sample.clusters)
     rows = [_tuned(sample, row[at]) for row in factors]
-    return Replicates(sample=sample, weights=np.array(rows), scale=np.full(draws, 1 / draws), kind="bootstrap")
+    return Replicates(
+        sample=sample,
+        weights=np.array(rows),
+        scale=np.full(draws, 1 / draws),
+        kind="bootstrap",
+    )
 
 
 def part(sets: Replicates, keep: npt.ArrayLike) -> Replicates:
@@ -112,10 +118,14 @@ def part(sets: Replicates, keep: npt.ArrayLike) -> Replicates:
         [3.0, 3.0, 0.0]
     """
     inside = np.asarray(keep, bool)
-    return replace(sets, sample=design.part(sets.sample, inside), weights=sets.weights * inside)
+    return replace(
+        sets, sample=design.part(sets.sample, inside), weights=sets.weights * inside
+    )
 
 
-def spread(sets: Replicates, measure: Callable[[npt.NDArray[np.float64]], npt.ArrayLike]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def spread(
+    sets: Replicates, measure: Callable[[npt.NDArray[np.float64]], npt.ArrayLike]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return a measure of the weights and its value in each set.
 
     Args:
@@ -150,7 +160,12 @@ def errors(sets: Replicates, again: npt.NDArray[np.float64]) -> npt.NDArray[np.f
     return np.sqrt(np.nansum(scale * apart**2, axis=0))
 
 
-def estimate(sets: Replicates, measure: Callable[[npt.NDArray[np.float64]], float], *, confidence: float = CONFIDENCE) -> Estimate:
+def estimate(
+    sets: Replicates,
+    measure: Callable[[npt.NDArray[np.float64]], float],
+    *,
+    confidence: float = CONFIDENCE,
+) -> Estimate:
     """Return a measure of the weights with its replicate-based interval.
 
     Example:

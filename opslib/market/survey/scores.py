@@ -1,6 +1,5 @@
 """This module owns the recommendation score, its interval, and change between waves."""
 
-# fmt: off
 from __future__ import annotations
 
 from statistics import NormalDist
@@ -22,7 +21,13 @@ PROMOTER, DETRACTOR = 9, 6  # 9 and 10 recommend, 0 to 6 warn
 ADDED = 0.75  # to promoters and to detractors; 3 to all (Rocks 2016)
 
 
-def promoter_score(answers: npt.ArrayLike, weights: npt.ArrayLike | None = None, *, effect: float = 0.0, confidence: float = CONFIDENCE) -> Estimate:
+def promoter_score(
+    answers: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+    *,
+    effect: float = 0.0,
+    confidence: float = CONFIDENCE,
+) -> Estimate:
     """Return the net promoter score with its adjusted-Wald interval, in points.
 
     The plain Wald interval fails for few answers: with all of one kind it has no
@@ -55,10 +60,18 @@ def promoter_score(answers: npt.ArrayLike, weights: npt.ArrayLike | None = None,
     down = float(w[y <= DETRACTOR].sum() / w.sum())
     centre, error = _adjusted(up, down, size)
     reach = _quantile(confidence) * error
-    return Estimate(value=100 * (up - down), error=100 * error, low=max(-100.0, 100 * (centre - reach)), high=min(100.0, 100 * (centre + reach)), confidence=confidence)
+    return Estimate(
+        value=100 * (up - down),
+        error=100 * error,
+        low=max(-100.0, 100 * (centre - reach)),
+        high=min(100.0, 100 * (centre + reach)),
+        confidence=confidence,
+    )
 
 
-def change(before: Estimate, after: Estimate, *, shared: float = 0.0) -> tuple[Estimate, float]:
+def change(
+    before: Estimate, after: Estimate, *, shared: float = 0.0
+) -> tuple[Estimate, float]:
     """Return the change between two waves, and the chance of one as large by luck.
 
     Args:
@@ -74,15 +87,29 @@ def change(before: Estimate, after: Estimate, *, shared: float = 0.0) -> tuple[E
     """
     from scipy import stats
 
-    variance = before.error**2 + after.error**2 - 2 * shared * before.error * after.error
+    variance = (
+        before.error**2 + after.error**2 - 2 * shared * before.error * after.error
+    )
     error = float(np.sqrt(max(variance, 1e-12)))
     value = after.value - before.value
     reach = _quantile(after.confidence) * error
-    moved = Estimate(value=value, error=error, low=value - reach, high=value + reach, confidence=after.confidence)
+    moved = Estimate(
+        value=value,
+        error=error,
+        low=value - reach,
+        high=value + reach,
+        confidence=after.confidence,
+    )
     return moved, float(2 * stats.norm.sf(abs(value) / error))
 
 
-def waves(answers: npt.ArrayLike, wave: npt.ArrayLike, sets: Replicates, *, confidence: float = CONFIDENCE) -> pd.DataFrame:
+def waves(
+    answers: npt.ArrayLike,
+    wave: npt.ArrayLike,
+    sets: Replicates,
+    *,
+    confidence: float = CONFIDENCE,
+) -> pd.DataFrame:
     """Return the score of each wave and its change from the wave before.
 
     The answers count as the size that gives the design's own error, and the
@@ -112,16 +139,29 @@ def waves(answers: npt.ArrayLike, wave: npt.ArrayLike, sets: Replicates, *, conf
     for name in np.unique(names):
         here = (names == name) & np.isfinite(y)
         w = sets.sample.weights * here
-        _, again = replicates.spread(sets, lambda v, here=here: v @ (points * here) / (v @ here))
+        _, again = replicates.spread(
+            sets, lambda v, here=here: v @ (points * here) / (v @ here)
+        )
         up, down = (float(w @ side / w.sum()) for side in (points > 0, points < 0))
         error = float(replicates.errors(sets, again)) / 100
         simple = (up + down - (up - down) ** 2) / here.sum()
         effect = max(error**2 / simple, 0.1) if simple > 0 else 0.0
         now = promoter_score(y, w, effect=effect, confidence=confidence)
-        row = {"wave": name, "people": int(here.sum()), "score": now.value, "low": now.low, "high": now.high}
+        row = {
+            "wave": name,
+            "people": int(here.sum()),
+            "score": now.value,
+            "low": now.low,
+            "high": now.high,
+        }
         if before is not None:
             moved, luck = change(before, now)
-            row |= {"change": moved.value, "change_low": moved.low, "change_high": moved.high, "luck": luck}
+            row |= {
+                "change": moved.value,
+                "change_low": moved.low,
+                "change_high": moved.high,
+                "luck": luck,
+            }
         rows.append(row)
         before = now
     return pd.DataFrame(rows)
@@ -134,5 +174,7 @@ def _adjusted(up: float, down: float, size: float) -> tuple[float, float]:
 
 
 def _quantile(confidence: float) -> float:
-    checks.between(confidence, "confidence", low=0, high=1, open_low=True, open_high=True)
+    checks.between(
+        confidence, "confidence", low=0, high=1, open_low=True, open_high=True
+    )
     return NormalDist().inv_cdf((1 + confidence) / 2)

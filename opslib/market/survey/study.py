@@ -1,6 +1,5 @@
 """This module owns one wave's study: tables, changes, drivers and own words together."""
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -48,7 +47,15 @@ class Study:
     sets: Replicates
 
 
-def study(survey: Survey, sets: Replicates, *, wave: str = "", group_by: list[str], sides: list[str], least: int = 30) -> Study:
+def study(
+    survey: Survey,
+    sets: Replicates,
+    *,
+    wave: str = "",
+    group_by: list[str],
+    sides: list[str],
+    least: int = 30,
+) -> Study:
     """Work out a wave's tables, changes, drivers and own words.
 
     Reads the questions `recommend` (0 to 10) and, where asked, `wants` (several
@@ -73,14 +80,31 @@ def study(survey: Survey, sets: Replicates, *, wave: str = "", group_by: list[st
     mine = replicates.part(sets, here)
     both = intake.in_wave(survey, now, before)
     recommend = intake.numbers(survey, "recommend")
-    points = np.where(np.isfinite(recommend), 100.0 * (recommend >= scores.PROMOTER) - 100.0 * (recommend <= scores.DETRACTOR), np.nan)
+    points = np.where(
+        np.isfinite(recommend),
+        100.0 * (recommend >= scores.PROMOTER)
+        - 100.0 * (recommend <= scores.DETRACTOR),
+        np.nan,
+    )
     parts = _only(pd.DataFrame({s: intake.numbers(survey, s) for s in sides}), here)
     waves = scores.waves(recommend, survey.people["survey"], sets)
     driving = drivers.drivers(recommend, parts, mine)
     return Study(
-        waves=waves[waves["wave"] <= now].reset_index(drop=True), book=tables.crosstab(told, _only(survey.people[group_by], here), mine, least=least),
-        moved=tables.crosstab(told, _only(survey.people[["survey"]], both), replicates.part(sets, both), least=least),
-        driving=driving.assign(at=[sides.index(p) for p in driving["part"]]), gains=drivers.slopes(points, parts, mine), reached=_reached(survey, mine), coded=_coded(survey, sets, here), sets=mine,
+        waves=waves[waves["wave"] <= now].reset_index(drop=True),
+        book=tables.crosstab(
+            told, _only(survey.people[group_by], here), mine, least=least
+        ),
+        moved=tables.crosstab(
+            told,
+            _only(survey.people[["survey"]], both),
+            replicates.part(sets, both),
+            least=least,
+        ),
+        driving=driving.assign(at=[sides.index(p) for p in driving["part"]]),
+        gains=drivers.slopes(points, parts, mine),
+        reached=_reached(survey, mine),
+        coded=_coded(survey, sets, here),
+        sets=mine,
     )
 
 
@@ -89,13 +113,19 @@ def _reached(survey: Survey, sets: Replicates) -> pd.DataFrame:
     if picks is None:
         return pd.DataFrame(columns=["size", "items", "share", "low", "high"])
     answered = replicates.part(sets, picks.any(axis=1))
-    return conjoint.best_reach(picks[[c for c in picks if c not in intake.NOTHING]], answered)
+    return conjoint.best_reach(
+        picks[[c for c in picks if c not in intake.NOTHING]], answered
+    )
 
 
-def _coded(survey: Survey, sets: Replicates, here: npt.NDArray[np.bool_]) -> Coded | None:
+def _coded(
+    survey: Survey, sets: Replicates, here: npt.NDArray[np.bool_]
+) -> Coded | None:
     if "say" not in survey.answers or "say_code" not in survey.answers:
         return None
-    return coding.code_texts(survey.answers["say"], survey.answers["say_code"], sets, keep=here)
+    return coding.code_texts(
+        survey.answers["say"], survey.answers["say_code"], sets, keep=here
+    )
 
 
 def _only(frame: pd.DataFrame, keep: npt.NDArray[np.bool_]) -> pd.DataFrame:

@@ -5,7 +5,6 @@ one matrix product for each set, in blocks of people.
 Long because table, tests and conventions share the same counts.
 """
 
-# fmt: off
 from __future__ import annotations
 
 import itertools
@@ -58,7 +57,14 @@ class Crosstab:
     free: int
 
 
-def crosstab(told: Measures, banners: pd.DataFrame, sets: Replicates, *, least: int = 30, control: bool = True) -> Crosstab:
+def crosstab(
+    told: Measures,
+    banners: pd.DataFrame,
+    sets: Replicates,
+    *,
+    least: int = 30,
+    control: bool = True,
+) -> Crosstab:
     """Return every question by every banner, with errors and tests.
 
     Columns of a banner are compared with each other and each with the rest of its
@@ -101,11 +107,26 @@ def crosstab(told: Measures, banners: pd.DataFrame, sets: Replicates, *, least: 
     k = len(told.rows)
     at = told.rows["at"].to_numpy()
     top, under = sums[:, :k], sums[:, k:]
-    bases = {"people": extra[0], "weighted": under[0], "effective": np.divide(under[0] ** 2, extra[1], out=np.zeros_like(extra[1]), where=extra[1] > 0)}
+    bases = {
+        "people": extra[0],
+        "weighted": under[0],
+        "effective": np.divide(
+            under[0] ** 2, extra[1], out=np.zeros_like(extra[1]), where=extra[1] > 0
+        ),
+    }
     with np.errstate(invalid="ignore", divide="ignore"):
         share = top / under[:, at]
     free = min(design.freedom(sets.sample), len(sets.weights) - 1)
-    found = Crosstab(rows=told.rows, columns=columns, share=share[0], error=_error(share[1:], sets.scale), bases=bases, tests=pd.DataFrame(), links=pd.DataFrame(), free=free)
+    found = Crosstab(
+        rows=told.rows,
+        columns=columns,
+        share=share[0],
+        error=_error(share[1:], sets.scale),
+        bases=bases,
+        tests=pd.DataFrame(),
+        links=pd.DataFrame(),
+        free=free,
+    )
     tests = _pairs(found, share, top, under[:, at], sets.scale)
     people = bases["people"][at]
     for one, other in (("column", "people"), ("other", "others")):
@@ -114,7 +135,16 @@ def crosstab(told: Measures, banners: pd.DataFrame, sets: Replicates, *, least: 
     tests["chance"] = tests["chance"].where(tested)
     tests = tests.drop(columns=["people", "others"])
     tests["found"] = _controlled(tests) if control else tests["chance"]
-    return Crosstab(rows=found.rows, columns=columns, share=found.share, error=found.error, bases=bases, tests=tests, links=_links(found, top, sets.scale), free=free)
+    return Crosstab(
+        rows=found.rows,
+        columns=columns,
+        share=found.share,
+        error=found.error,
+        bases=bases,
+        tests=tests,
+        links=_links(found, top, sets.scale),
+        free=free,
+    )
 
 
 def letters(found: Crosstab, *, against_rest: bool = False) -> npt.NDArray[np.str_]:
@@ -141,7 +171,9 @@ def letters(found: Crosstab, *, against_rest: bool = False) -> npt.NDArray[np.st
     return np.array([["".join(sorted(c)) for c in row] for row in out], dtype=str)
 
 
-def under_convention(found: Crosstab, convention: str, *, control: bool = True) -> pd.DataFrame:
+def under_convention(
+    found: Crosstab, convention: str, *, control: bool = True
+) -> pd.DataFrame:
     """Return the column tests of shares as a common package would run them.
 
     `effective`: pooled z-test on Kish's effective bases; `weighted`: on weighted
@@ -165,7 +197,9 @@ def under_convention(found: Crosstab, convention: str, *, control: bool = True) 
     size = found.bases[key][found.rows["at"].to_numpy()]
     if convention == "weighted":
         size = np.round(size * found.bases["people"][0, 0] / size[0, 0])
-    count = np.round(found.share * size) if convention == "weighted" else found.share * size
+    count = (
+        np.round(found.share * size) if convention == "weighted" else found.share * size
+    )
     r, a, b = (tests[c].to_numpy() for c in ("row", "column", "other"))
     with np.errstate(invalid="ignore", divide="ignore"):
         pooled = (count[r, a] + count[r, b]) / (size[r, a] + size[r, b])
@@ -176,7 +210,9 @@ def under_convention(found: Crosstab, convention: str, *, control: bool = True) 
     return tests.assign(found=_controlled(tests) if control else tests["chance"])
 
 
-def flips(found: Crosstab, convention: str = "", *, control: bool = False) -> pd.DataFrame:
+def flips(
+    found: Crosstab, convention: str = "", *, control: bool = False
+) -> pd.DataFrame:
     """Return the cells whose letter differs under another convention.
 
     Args:
@@ -198,8 +234,13 @@ def flips(found: Crosstab, convention: str = "", *, control: bool = False) -> pd
     rows = found.rows.iloc[ours["row"]].reset_index(drop=True)
     one, other = (found.columns.iloc[ours[c]] for c in ("column", "other"))
     return rows[["question", "label"]].assign(
-        convention=convention, banner=one["banner"].to_numpy(), column=one["label"].to_numpy(), other=other["label"].to_numpy(), ours=ours["found"].to_numpy(),
-        theirs=theirs["found"].to_numpy(), kept=(ours["found"] < SURE).to_numpy(),
+        convention=convention,
+        banner=one["banner"].to_numpy(),
+        column=one["label"].to_numpy(),
+        other=other["label"].to_numpy(),
+        ours=ours["found"].to_numpy(),
+        theirs=theirs["found"].to_numpy(),
+        kept=(ours["found"] < SURE).to_numpy(),
     )
 
 
@@ -227,7 +268,9 @@ def rounded(shares: npt.ArrayLike, way: str = "half_up") -> npt.NDArray[np.float
     return low
 
 
-def rao_scott(sample: Sample, one: npt.ArrayLike, other: npt.ArrayLike) -> tuple[float, float, float, float]:
+def rao_scott(
+    sample: Sample, one: npt.ArrayLike, other: npt.ArrayLike
+) -> tuple[float, float, float, float]:
     """Return the design-based test of whether two questions go together.
 
     Pearson's statistic with the second-order correction of Rao and Scott (1984), as
@@ -252,7 +295,9 @@ def rao_scott(sample: Sample, one: npt.ArrayLike, other: npt.ArrayLike) -> tuple
     return _scott(p.reshape(r, c), root, n, design.freedom(sample))
 
 
-def _scott(p: npt.NDArray[np.float64], root: npt.NDArray[np.float64], n: float, free: int) -> tuple[float, float, float, float]:
+def _scott(
+    p: npt.NDArray[np.float64], root: npt.NDArray[np.float64], n: float, free: int
+) -> tuple[float, float, float, float]:
     from scipy import stats
 
     p = p.clip(1e-9)
@@ -275,7 +320,9 @@ def _contrasts(k: int) -> npt.NDArray[np.float64]:
     return np.eye(k)[:, : k - 1] - 1 / k
 
 
-def _columns(banners: pd.DataFrame, kind: npt.DTypeLike) -> tuple[pd.DataFrame, npt.NDArray[np.floating]]:
+def _columns(
+    banners: pd.DataFrame, kind: npt.DTypeLike
+) -> tuple[pd.DataFrame, npt.NDArray[np.floating]]:
     rows, hot = [("", "", "")], [np.ones(len(banners), kind)]
     for name in banners.columns:
         for k, label in enumerate(sorted(banners[name].dropna().unique())):
@@ -284,7 +331,11 @@ def _columns(banners: pd.DataFrame, kind: npt.DTypeLike) -> tuple[pd.DataFrame, 
     return pd.DataFrame(rows, columns=["banner", "label", "letter"]), np.array(hot).T
 
 
-def _sums(left: npt.NDArray[np.floating], hot: npt.NDArray[np.floating], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _sums(
+    left: npt.NDArray[np.floating],
+    hot: npt.NDArray[np.floating],
+    weights: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
     """Return, for each set of weights, the weighted sums of rows in columns."""
     single = left.dtype == np.float32 or left.size * hot.shape[1] > LARGE * 1000
     kind = np.float32 if single else np.float64
@@ -301,12 +352,20 @@ def _sums(left: npt.NDArray[np.floating], hot: npt.NDArray[np.floating], weights
     return out
 
 
-def _error(again: npt.NDArray[np.float64], scale: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _error(
+    again: npt.NDArray[np.float64], scale: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     apart = again - again.mean(axis=0)
     return np.sqrt(np.einsum("r,r...->...", scale, apart**2))
 
 
-def _pairs(found: Crosstab, share: npt.NDArray[np.float64], top: npt.NDArray[np.float64], under: npt.NDArray[np.float64], scale: npt.NDArray[np.float64]) -> pd.DataFrame:
+def _pairs(
+    found: Crosstab,
+    share: npt.NDArray[np.float64],
+    top: npt.NDArray[np.float64],
+    under: npt.NDArray[np.float64],
+    scale: npt.NDArray[np.float64],
+) -> pd.DataFrame:
     from scipy import stats
 
     floor = _floor(found)
@@ -315,7 +374,9 @@ def _pairs(found: Crosstab, share: npt.NDArray[np.float64], top: npt.NDArray[np.
         places = group.index.to_numpy()
         whole, all_under = top[:, :, places].sum(2), under[:, :, places].sum(2)
         for a, b in itertools.combinations(places, 2):
-            parts.append((a, b, share[:, :, a] - share[:, :, b], floor[:, a] + floor[:, b]))
+            parts.append(
+                (a, b, share[:, :, a] - share[:, :, b], floor[:, a] + floor[:, b])
+            )
         for a in places if len(places) > 2 else ():
             with np.errstate(invalid="ignore", divide="ignore"):
                 rest = (whole - top[:, :, a]) / (all_under - under[:, :, a])
@@ -325,15 +386,30 @@ def _pairs(found: Crosstab, share: npt.NDArray[np.float64], top: npt.NDArray[np.
         error = np.sqrt(_error(gap[1:], scale) ** 2 + least)
         with np.errstate(invalid="ignore", divide="ignore"):
             chance = 2 * stats.t.sf(np.abs(gap[0]) / error, found.free)
-        frames.append(pd.DataFrame({"row": np.arange(len(found.rows)), "column": a, "other": b, "difference": gap[0], "error": error, "chance": chance}))
+        frames.append(
+            pd.DataFrame(
+                {
+                    "row": np.arange(len(found.rows)),
+                    "column": a,
+                    "other": b,
+                    "difference": gap[0],
+                    "error": error,
+                    "chance": chance,
+                }
+            )
+        )
     names = ["row", "column", "other", "difference", "error", "chance"]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
+    return (
+        pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
+    )
 
 
 def _floor(found: Crosstab) -> npt.NDArray[np.float64]:
     """Return the variance of a share of none or all, which no set can show."""
     n = found.bases["effective"][found.rows["at"].to_numpy()] + 4
-    end = found.rows["kind"].isin([SHARE, NET]).to_numpy()[:, None] & ((found.share <= 0) | (found.share >= 1))
+    end = found.rows["kind"].isin([SHARE, NET]).to_numpy()[:, None] & (
+        (found.share <= 0) | (found.share >= 1)
+    )
     return np.where(end, 2 / n * (1 - 2 / n) / n, 0)
 
 
@@ -348,9 +424,13 @@ def _controlled(tests: pd.DataFrame) -> pd.Series:
     return out
 
 
-def _links(found: Crosstab, top: npt.NDArray[np.float64], scale: npt.NDArray[np.float64]) -> pd.DataFrame:
+def _links(
+    found: Crosstab, top: npt.NDArray[np.float64], scale: npt.NDArray[np.float64]
+) -> pd.DataFrame:
     rows = []
-    for question, some in found.rows[found.rows["kind"] == SHARE].groupby("question", sort=False):
+    for question, some in found.rows[found.rows["kind"] == SHARE].groupby(
+        "question", sort=False
+    ):
         if not _whole(found, some):
             continue
         for banner, group in found.columns[1:].groupby("banner", sort=False):

@@ -1,6 +1,5 @@
 """This module owns weights: tuned to known totals, capped, and their cost in size."""
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import replace
@@ -22,7 +21,13 @@ CLOSE = 1e-10
 CAP_GAP = 0.005
 
 
-def rake(sample: Sample, people: pd.DataFrame, margins: dict[str, dict[str, float]], *, cap: float = 0.0) -> Sample:
+def rake(
+    sample: Sample,
+    people: pd.DataFrame,
+    margins: dict[str, dict[str, float]],
+    *,
+    cap: float = 0.0,
+) -> Sample:
     """Tune weights until each margin has its known size.
 
     Assumes the margins are counts of the same population; where their sums differ
@@ -57,7 +62,9 @@ def rake(sample: Sample, people: pd.DataFrame, margins: dict[str, dict[str, floa
         codes.append(code)
         goals.append((known * first / known.sum()).to_numpy())
     tune = partial(_rake, codes=codes, goals=goals, cap=cap)
-    known_columns = np.hstack([_dummies(c, len(g)) for c, g in zip(codes, goals, strict=True)])
+    known_columns = np.hstack(
+        [_dummies(c, len(g)) for c, g in zip(codes, goals, strict=True)]
+    )
     w = tune(sample.base)
     for column, code, goal in zip(margins, codes, goals, strict=True):
         gap = np.abs(np.bincount(code, w, len(goal)) / goal.clip(1e-9) - 1).max()
@@ -67,7 +74,9 @@ def rake(sample: Sample, people: pd.DataFrame, margins: dict[str, dict[str, floa
     return replace(sample, weights=w, tuned=w, known=known_columns, tune=tune)
 
 
-def post_stratify(sample: Sample, people: pd.DataFrame, column: str, sizes: dict[str, float]) -> Sample:
+def post_stratify(
+    sample: Sample, people: pd.DataFrame, column: str, sizes: dict[str, float]
+) -> Sample:
     """Tune weights so that each cell of one column has its known size.
 
     Example:
@@ -79,7 +88,13 @@ def post_stratify(sample: Sample, people: pd.DataFrame, column: str, sizes: dict
     return rake(sample, people, {column: sizes})
 
 
-def calibrate(sample: Sample, columns: npt.ArrayLike, totals: npt.ArrayLike, *, bounds: tuple[float, float] | None = None) -> Sample:
+def calibrate(
+    sample: Sample,
+    columns: npt.ArrayLike,
+    totals: npt.ArrayLike,
+    *,
+    bounds: tuple[float, float] | None = None,
+) -> Sample:
     """Tune weights linearly so that known columns have their known totals.
 
     The generalised regression estimator; with bounds, the truncated linear method.
@@ -158,7 +173,13 @@ def design_effect(sample: Sample, values: npt.ArrayLike) -> float:
     return found.error**2 / (spread / n) if spread > 0 else 1.0
 
 
-def _rake(base: npt.NDArray[np.float64], *, codes: list[npt.NDArray[np.int64]], goals: list[npt.NDArray[np.float64]], cap: float) -> npt.NDArray[np.float64]:
+def _rake(
+    base: npt.NDArray[np.float64],
+    *,
+    codes: list[npt.NDArray[np.int64]],
+    goals: list[npt.NDArray[np.float64]],
+    cap: float,
+) -> npt.NDArray[np.float64]:
     w = base.astype(float)
     for _ in range(ROUNDS):
         before = w
@@ -173,7 +194,14 @@ def _rake(base: npt.NDArray[np.float64], *, codes: list[npt.NDArray[np.int64]], 
     return w
 
 
-def _linear(base: npt.NDArray[np.float64], *, known: npt.NDArray[np.float64], goal: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArray[np.float64]:
+def _linear(
+    base: npt.NDArray[np.float64],
+    *,
+    known: npt.NDArray[np.float64],
+    goal: npt.NDArray[np.float64],
+    low: float,
+    high: float,
+) -> npt.NDArray[np.float64]:
     factor, lam = np.ones(len(base)), np.zeros(len(goal))
     for _ in range(ROUNDS):
         gap = goal - (base * factor) @ known
@@ -187,7 +215,9 @@ def _linear(base: npt.NDArray[np.float64], *, known: npt.NDArray[np.float64], go
     raise ValueError(msg)
 
 
-def _cut(weights: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArray[np.float64]:
+def _cut(
+    weights: npt.NDArray[np.float64], low: float, high: float
+) -> npt.NDArray[np.float64]:
     level = weights.mean()
     w = np.clip(weights, low * level, high * level)
     inside = (w > low * level) & (w < high * level)
@@ -199,12 +229,16 @@ def _dummies(codes: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.float64
     return (codes[:, None] == np.arange(count)).astype(float)
 
 
-def _same_groups(column: str, answers: pd.Series, code: npt.NDArray[np.int64], known: pd.Series) -> None:
+def _same_groups(
+    column: str, answers: pd.Series, code: npt.NDArray[np.int64], known: pd.Series
+) -> None:
     strange = answers[code < 0]
     if len(strange):
         msg = f"{column} holds {strange.iloc[0]!r}, which has no known size; known are {list(known.index)}. Add its size or join it to another group."
         raise ValueError(msg)
-    absent = [g for k, g in enumerate(known.index) if known.iloc[k] > 0 and k not in set(code)]
+    absent = [
+        g for k, g in enumerate(known.index) if known.iloc[k] > 0 and k not in set(code)
+    ]
     if absent:
         msg = f"nobody answered {absent[0]!r} in {column}, which has a known size; join it to another group."
         raise ValueError(msg)

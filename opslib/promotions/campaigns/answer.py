@@ -1,6 +1,8 @@
-"""This module owns what the campaign pages say: findings and tables, in words."""
+"""This module owns what the campaign pages say: findings and tables, in words.
 
-# fmt: off
+Long because a page's every sentence is written here and nowhere else.
+"""
+
 from __future__ import annotations
 
 import datetime as dt
@@ -29,7 +31,17 @@ FIXES = {
 }
 
 
-def lift(judged: Judged, told: Worth, tests: pd.DataFrame, others: pd.DataFrame, drawn: Drawn, *, day: dt.date, currency: str, plausible: float) -> Finding:
+def lift(
+    judged: Judged,
+    told: Worth,
+    tests: pd.DataFrame,
+    others: pd.DataFrame,
+    drawn: Drawn,
+    *,
+    day: dt.date,
+    currency: str,
+    plausible: float,
+) -> Finding:
     """Return the finding on a campaign: units added, what they were worth, what next.
 
     Args:
@@ -46,176 +58,441 @@ def lift(judged: Judged, told: Worth, tests: pd.DataFrame, others: pd.DataFrame,
     row = judged.stressed.card.set_index("method").loc[judged.stressed.taken]
     cash = lambda x: words.money(x, currency)  # noqa: E731
     said = {
-        "campaign": judged.campaign, "units": words.number(abs(found.total), 0), "share": words.percent(abs(found.effect.relative)),
-        "low": words.number(found.total_low, 0), "high": words.number(found.total_high, 0), "gain": cash(told.gain), "loss": cash(-told.gain),
-        "gains": words.between(cash(told.gain_low), cash(told.gain_high)), "losses": words.between(cash(-told.gain_high), cash(-told.gain_low)),
+        "campaign": judged.campaign,
+        "units": words.number(abs(found.total), 0),
+        "share": words.percent(abs(found.effect.relative)),
+        "low": words.number(found.total_low, 0),
+        "high": words.number(found.total_high, 0),
+        "gain": cash(told.gain),
+        "loss": cash(-told.gain),
+        "gains": words.between(cash(told.gain_low), cash(told.gain_high)),
+        "losses": words.between(cash(-told.gain_high), cash(-told.gain_low)),
         "smallest": words.percent(row["smallest"]),
     }
     if row["smallest"] > plausible:
-        headline = say("This data cannot answer whether {campaign} added sales: {low} to {high} units; only lifts above {smallest} would be seen.", **said)
+        headline = say(
+            "This data cannot answer whether {campaign} added sales: {low} to {high} units; only lifts above {smallest} would be seen.",
+            **said,
+        )
     elif found.low > 0 and told.gain > 0:
-        headline = say("{campaign} added {units} units ({low} to {high}), {share} more than without it, and gained {gain} ({gains}) after discount and cost.", **said)
+        headline = say(
+            "{campaign} added {units} units ({low} to {high}), {share} more than without it, and gained {gain} ({gains}) after discount and cost.",
+            **said,
+        )
     elif found.low > 0:
-        headline = say("{campaign} added {units} units ({low} to {high}), {share} more than without it, but lost {loss} ({losses}) after discount and cost.", **said)
+        headline = say(
+            "{campaign} added {units} units ({low} to {high}), {share} more than without it, but lost {loss} ({losses}) after discount and cost.",
+            **said,
+        )
     elif found.high < 0:
-        headline = say("{campaign} went with {units} units fewer ({low} to {high}) than would have been sold without it.", **said)
+        headline = say(
+            "{campaign} went with {units} units fewer ({low} to {high}) than would have been sold without it.",
+            **said,
+        )
     else:
-        headline = say("No lift of {campaign} is seen: {low} to {high} units; lifts under {smallest} would often be missed.", **said)
+        headline = say(
+            "No lift of {campaign} is seen: {low} to {high} units; lifts under {smallest} would often be missed.",
+            **said,
+        )
     return Finding(
-        room="promotions", headline=headline,
-        quantity=Quantity(value=found.total, low=found.total_low, high=found.total_high, unit="units", confidence=found.confidence, name=say("Added units")),
-        actions=_lift_actions(judged, told, tests, day=day, currency=currency, plausible=plausible) + _arm_action(drawn, day),
+        room="promotions",
+        headline=headline,
+        quantity=Quantity(
+            value=found.total,
+            low=found.total_low,
+            high=found.total_high,
+            unit="units",
+            confidence=found.confidence,
+            name=say("Added units"),
+        ),
+        actions=_lift_actions(
+            judged, told, tests, day=day, currency=currency, plausible=plausible
+        )
+        + _arm_action(drawn, day),
         checks=_lift_checks(judged, row, others, plausible),
         caveats=(
-            say("The comparison assumes that the campaign moved no sales from or to the places it is compared with."),
-            say("An empty shelf during the campaign hides a part of what it could have added."),
+            say(
+                "The comparison assumes that the campaign moved no sales from or to the places it is compared with."
+            ),
+            say(
+                "An empty shelf during the campaign hides a part of what it could have added."
+            ),
         ),
-        facts={"lift": found.effect.relative, "low": found.low, "high": found.high, "gain": told.gain, "smallest": float(row["smallest"])},
+        facts={
+            "lift": found.effect.relative,
+            "low": found.low,
+            "high": found.high,
+            "gain": told.gain,
+            "smallest": float(row["smallest"]),
+        },
     )
 
 
-def _lift_actions(judged: Judged, told: Worth, tests: pd.DataFrame, *, day: dt.date, currency: str, plausible: float) -> tuple[Action, ...]:
+def _lift_actions(
+    judged: Judged,
+    told: Worth,
+    tests: pd.DataFrame,
+    *,
+    day: dt.date,
+    currency: str,
+    plausible: float,
+) -> tuple[Action, ...]:
     soon, later = day + dt.timedelta(days=14), day + dt.timedelta(days=30)
     name, marketing, actions = judged.campaign, say("Marketing"), []
     if told.gain_low > 0:
-        actions.append(Action(what=say("Repeat {campaign} in the same places and season.", campaign=name), owner=marketing, due=later, value=told.gain, unit=currency))
+        actions.append(
+            Action(
+                what=say(
+                    "Repeat {campaign} in the same places and season.", campaign=name
+                ),
+                owner=marketing,
+                due=later,
+                value=told.gain,
+                unit=currency,
+            )
+        )
     elif told.gain_high < 0 and not told.break_even < 5:
-        actions.append(Action(what=say("Do not repeat {campaign} in this form: no lift that can be hoped for pays its discount and cost.", campaign=name), owner=marketing, due=soon, value=-told.gain, unit=currency))
+        actions.append(
+            Action(
+                what=say(
+                    "Do not repeat {campaign} in this form: no lift that can be hoped for pays its discount and cost.",
+                    campaign=name,
+                ),
+                owner=marketing,
+                due=soon,
+                value=-told.gain,
+                unit=currency,
+            )
+        )
     elif told.gain_high < 0:
-        actions.append(Action(what=say("Do not repeat {campaign} in this form: it pays only from a lift of {needed}.", campaign=name, needed=words.percent(told.break_even)), owner=marketing, due=soon, value=-told.gain, unit=currency))
+        actions.append(
+            Action(
+                what=say(
+                    "Do not repeat {campaign} in this form: it pays only from a lift of {needed}.",
+                    campaign=name,
+                    needed=words.percent(told.break_even),
+                ),
+                owner=marketing,
+                due=soon,
+                value=-told.gain,
+                unit=currency,
+            )
+        )
     good = tests[tests["smallest"] <= plausible / 2]
     good = good if len(good) else tests[tests["smallest"] <= plausible]
     if len(good):
         best = good.loc[(good["share"] * good["weeks"]).idxmin()]
-        actions.append(Action(what=say(
-            "Run the next test for {weeks} weeks in {names} and leave the other places without it: it would see a lift from {smallest}.",
-            weeks=words.number(best["weeks"]), names=best["names"], smallest=words.percent(best["smallest"])), owner=marketing, due=later))
+        actions.append(
+            Action(
+                what=say(
+                    "Run the next test for {weeks} weeks in {names} and leave the other places without it: it would see a lift from {smallest}.",
+                    weeks=words.number(best["weeks"]),
+                    names=best["names"],
+                    smallest=words.percent(best["smallest"]),
+                ),
+                owner=marketing,
+                due=later,
+            )
+        )
     else:
         least = words.percent(tests["smallest"].min() if len(tests) else float("nan"))
-        actions.append(Action(what=say(
-            "Do not run a test by places: the best would see lifts from {smallest} only. Give the offer to customers drawn at random and compare them with the rest.",
-            smallest=least), owner=marketing, due=later))
+        actions.append(
+            Action(
+                what=say(
+                    "Do not run a test by places: the best would see lifts from {smallest} only. Give the offer to customers drawn at random and compare them with the rest.",
+                    smallest=least,
+                ),
+                owner=marketing,
+                due=later,
+            )
+        )
     return tuple(actions)
 
 
-def _lift_checks(judged: Judged, row: pd.Series, others: pd.DataFrame, plausible: float) -> tuple[Check, ...]:
+def _lift_checks(
+    judged: Judged, row: pd.Series, others: pd.DataFrame, plausible: float
+) -> tuple[Check, ...]:
     past = judged.stressed.errors
     usual = float(past.loc[past["method"] == judged.stressed.taken, "spread"].median())
     own = abs(judged.lift.effect.spread / judged.lift.effect.expected)
-    n, paid = words.number(row["placebos"]), int((others["gain"] > 0).sum()) if len(others) else 0
+    n, paid = (
+        words.number(row["placebos"]),
+        int((others["gain"] > 0).sum()) if len(others) else 0,
+    )
     told = judged.methods["relative"]
     return (
-        _check(say("False alarms"), row["false_alarms"] <= MOST_FALSE, say(
-            "On {n} past dates and places without a campaign, a lift was claimed in {share}.", n=n, share=words.percent(row["false_alarms"]))),
-        _check(say("Ranges that hold"), row["coverage"] >= LEAST_COVER, say(
-            "There, the range held the truth (no lift) in {share}; {asked} was promised.", share=words.percent(row["coverage"]), asked=words.percent(judged.lift.confidence))),
-        _check(say("Lifts that can be seen"), row["smallest"] <= plausible, say(
-            "A lift of {smallest} is seen in eight of ten cases; you call up to {plausible} plausible.", smallest=words.percent(row["smallest"]), plausible=words.percent(plausible))),
-        _check(say("Moved alike before"), own <= 2 * usual, say(
-            "Before the start, the weeks were {own} off the comparison; {usual} is usual here.", own=words.percent(own, 1), usual=words.percent(usual, 1))),
-        _check(say("Other ways to compare"), None, say(
-            "Five ways to compare say {low} to {high}; the one that was best in the past is shown.", low=words.percent(told.min()), high=words.percent(told.max()))),
-        _check(say("All campaigns"), None, say(
-            "Of {n} campaigns that can be judged, {paid} earned their discount and cost.", n=words.number(len(others)), paid=words.number(paid))),
+        _check(
+            say("False alarms"),
+            row["false_alarms"] <= MOST_FALSE,
+            say(
+                "On {n} past dates and places without a campaign, a lift was claimed in {share}.",
+                n=n,
+                share=words.percent(row["false_alarms"]),
+            ),
+        ),
+        _check(
+            say("Ranges that hold"),
+            row["coverage"] >= LEAST_COVER,
+            say(
+                "There, the range held the truth (no lift) in {share}; {asked} was promised.",
+                share=words.percent(row["coverage"]),
+                asked=words.percent(judged.lift.confidence),
+            ),
+        ),
+        _check(
+            say("Lifts that can be seen"),
+            row["smallest"] <= plausible,
+            say(
+                "A lift of {smallest} is seen in eight of ten cases; you call up to {plausible} plausible.",
+                smallest=words.percent(row["smallest"]),
+                plausible=words.percent(plausible),
+            ),
+        ),
+        _check(
+            say("Moved alike before"),
+            own <= 2 * usual,
+            say(
+                "Before the start, the weeks were {own} off the comparison; {usual} is usual here.",
+                own=words.percent(own, 1),
+                usual=words.percent(usual, 1),
+            ),
+        ),
+        _check(
+            say("Other ways to compare"),
+            None,
+            say(
+                "Five ways to compare say {low} to {high}; the one that was best in the past is shown.",
+                low=words.percent(told.min()),
+                high=words.percent(told.max()),
+            ),
+        ),
+        _check(
+            say("All campaigns"),
+            None,
+            say(
+                "Of {n} campaigns that can be judged, {paid} earned their discount and cost.",
+                n=words.number(len(others)),
+                paid=words.number(paid),
+            ),
+        ),
     )
 
 
 def method_names() -> dict[str, Text]:
     """Return the ways to compare in plain words."""
     return {
-        "did": say("All other places alike"), "sc": say("Mix of places that moved alike"), "fesc": say("Mix of places, levels apart"),
-        "sdid": say("Mix of places and of weeks"), "blend": say("Average of the two mixes"), "sts": say("Regression on other places"),
+        "did": say("All other places alike"),
+        "sc": say("Mix of places that moved alike"),
+        "fesc": say("Mix of places, levels apart"),
+        "sdid": say("Mix of places and of weeks"),
+        "blend": say("Average of the two mixes"),
+        "sts": say("Regression on other places"),
     }
 
 
 def stress_table(judged: Judged) -> Table:
     """Return how each way to compare did where there was no campaign."""
     names = method_names()
-    frame = judged.stressed.card.assign(way=[names[m] for m in judged.stressed.card["method"]])
+    frame = judged.stressed.card.assign(
+        way=[names[m] for m in judged.stressed.card["method"]]
+    )
     frame["used"] = [say("used here") if t else "" for t in frame["taken"]]
     head = {
-        "way": _head(say("Compared with")), "used": _head(say("Choice")), "placebos": _head(say("Dates and places tried"), "number"),
-        "false_alarms": _head(say("Lift claimed where none was"), "percent"), "coverage": _head(say("Range held"), "percent"),
-        "smallest": _head(say("Smallest lift seen"), "percent"), "width": _head(say("Range, plus or minus"), "percent"),
+        "way": _head(say("Compared with")),
+        "used": _head(say("Choice")),
+        "placebos": _head(say("Dates and places tried"), "number"),
+        "false_alarms": _head(say("Lift claimed where none was"), "percent"),
+        "coverage": _head(say("Range held"), "percent"),
+        "smallest": _head(say("Smallest lift seen"), "percent"),
+        "width": _head(say("Range, plus or minus"), "percent"),
     }
-    return Table(name="stress_card", title=say("Put to the test where there was no campaign"), frame=frame, headings=head)
+    return Table(
+        name="stress_card",
+        title=say("Put to the test where there was no campaign"),
+        frame=frame,
+        headings=head,
+    )
 
 
 def places_table(judged: Judged) -> Table:
     """Return the lift place by place."""
     head = {
-        "unit": _head(say("Category and region")), "relative": _head(say("Lift"), "percent"), "low": _head(say("at least"), "percent"),
-        "high": _head(say("at most"), "percent"), "units": _head(say("Added units"), "number", 0),
+        "unit": _head(say("Category and region")),
+        "relative": _head(say("Lift"), "percent"),
+        "low": _head(say("at least"), "percent"),
+        "high": _head(say("at most"), "percent"),
+        "units": _head(say("Added units"), "number", 0),
     }
-    return Table(name="lift_by_place", title=say("Lift by place"), frame=judged.places, headings=head)
+    return Table(
+        name="lift_by_place",
+        title=say("Lift by place"),
+        frame=judged.places,
+        headings=head,
+    )
 
 
 def campaigns_table(others: pd.DataFrame, currency: str) -> Table:
     """Return every campaign that can be judged, newest first."""
     head = {
-        "campaign": _head(say("Campaign")), "starts": _head(say("Start"), "day"), "relative": _head(say("Lift"), "percent"), "low": _head(say("at least"), "percent"),
-        "high": _head(say("at most"), "percent"), "sales": _head(say("Added sales"), "money", unit=currency), "gain": _head(say("Gain after discount and cost"), "money", unit=currency),
+        "campaign": _head(say("Campaign")),
+        "starts": _head(say("Start"), "day"),
+        "relative": _head(say("Lift"), "percent"),
+        "low": _head(say("at least"), "percent"),
+        "high": _head(say("at most"), "percent"),
+        "sales": _head(say("Added sales"), "money", unit=currency),
+        "gain": _head(say("Gain after discount and cost"), "money", unit=currency),
     }
-    return Table(name="all_campaigns", title=say("Every campaign, the same way"), frame=others, headings=head)
+    return Table(
+        name="all_campaigns",
+        title=say("Every campaign, the same way"),
+        frame=others,
+        headings=head,
+    )
 
 
 def design_table(tests: pd.DataFrame) -> Table:
     """Return the tests that could be run next."""
     head = {
-        "weeks": _head(say("Weeks"), "number"), "names": _head(say("Places with the campaign")), "share": _head(say("Share of the category's sales"), "percent"),
+        "weeks": _head(say("Weeks"), "number"),
+        "names": _head(say("Places with the campaign")),
+        "share": _head(say("Share of the category's sales"), "percent"),
         "smallest": _head(say("Smallest lift seen"), "percent"),
     }
-    return Table(name="test_design", title=say("Tests to choose from"), frame=tests, headings=head)
+    return Table(
+        name="test_design",
+        title=say("Tests to choose from"),
+        frame=tests,
+        headings=head,
+    )
 
 
 def arms_table(drawn: Drawn, currency: str) -> Table:
     """Return what each arm of the newest randomised campaign added, with its range."""
     cash = drawn.effects["outcome"] == "spend"
-    write = [(lambda x: words.money(x, currency, 2)) if c else (lambda x: words.percent(x, 1)) for c in cash]
+    write = [
+        (lambda x: words.money(x, currency, 2))
+        if c
+        else (lambda x: words.percent(x, 1))
+        for c in cash
+    ]
     frame = drawn.effects.assign(
-        what=[say("Spending a customer") if c else say("Customers who responded") for c in cash],
-        **{c: [w(v) for w, v in zip(write, drawn.effects[c], strict=True)] for c in ("effect", "low", "high")},
+        what=[
+            say("Spending a customer") if c else say("Customers who responded")
+            for c in cash
+        ],
+        **{
+            c: [w(v) for w, v in zip(write, drawn.effects[c], strict=True)]
+            for c in ("effect", "low", "high")
+        },
     )
-    head = {"arm": _head(say("Arm")), "what": _head(say("Measure")), "people": _head(say("Customers"), "number", 0), "effect": _head(say("Added")), "low": _head(say("at least")), "high": _head(say("at most"))}
-    title = say("{campaign}: added by each arm, against customers drawn to get nothing", campaign=drawn.campaign) if drawn.campaign else say("No randomised campaign was delivered")
+    head = {
+        "arm": _head(say("Arm")),
+        "what": _head(say("Measure")),
+        "people": _head(say("Customers"), "number", 0),
+        "effect": _head(say("Added")),
+        "low": _head(say("at least")),
+        "high": _head(say("at most")),
+    }
+    title = (
+        say(
+            "{campaign}: added by each arm, against customers drawn to get nothing",
+            campaign=drawn.campaign,
+        )
+        if drawn.campaign
+        else say("No randomised campaign was delivered")
+    )
     return Table(name="arms", title=title, frame=frame, headings=head)
 
 
 def way_names() -> dict[str, Text]:
     """Return the orders in which customers could be treated."""
-    return {"model": say("Learnt model"), "rule": say("One-line rule"), "random": say("Random order")}
+    return {
+        "model": say("Learnt model"),
+        "rule": say("One-line rule"),
+        "random": say("Random order"),
+    }
 
 
 def who_table(drawn: Drawn) -> Table:
     """Return what is added when only the first so many customers are treated."""
     names = way_names()
-    told = drawn.who.gains if drawn.who else pd.DataFrame(columns=["way", "share", "gain", "low", "high"])
-    frame = told[told["share"].isin((0.1, 0.3, 0.5))].assign(**{c: told[c] * 1000 for c in ("gain", "low", "high")})
-    frame = frame.assign(name=[names[w] for w in frame["way"]], used=[say("used here") if drawn.who and w == drawn.who.best else "" for w in frame["way"]])
+    told = (
+        drawn.who.gains
+        if drawn.who
+        else pd.DataFrame(columns=["way", "share", "gain", "low", "high"])
+    )
+    frame = told[told["share"].isin((0.1, 0.3, 0.5))].assign(
+        **{c: told[c] * 1000 for c in ("gain", "low", "high")}
+    )
+    frame = frame.assign(
+        name=[names[w] for w in frame["way"]],
+        used=[
+            say("used here") if drawn.who and w == drawn.who.best else ""
+            for w in frame["way"]
+        ],
+    )
     head = {
-        "name": _head(say("Order")), "used": _head(say("Choice")), "share": _head(say("Customers treated"), "percent"), "gain": _head(say("Responses added for 1,000 customers"), "number", 1),
-        "low": _head(say("at least"), "number", 1), "high": _head(say("at most"), "number", 1),
+        "name": _head(say("Order")),
+        "used": _head(say("Choice")),
+        "share": _head(say("Customers treated"), "percent"),
+        "gain": _head(say("Responses added for 1,000 customers"), "number", 1),
+        "low": _head(say("at least"), "number", 1),
+        "high": _head(say("at most"), "number", 1),
     }
-    title = say("Who responds to {arm}", arm=drawn.best_arm) if drawn.who else say("Arms are too small to say who responds")
-    return Table(name="responders", title=title, frame=frame.sort_values(["share", "gain"], ascending=[True, False]), headings=head)
+    title = (
+        say("Who responds to {arm}", arm=drawn.best_arm)
+        if drawn.who
+        else say("Arms are too small to say who responds")
+    )
+    return Table(
+        name="responders",
+        title=title,
+        frame=frame.sort_values(["share", "gain"], ascending=[True, False]),
+        headings=head,
+    )
 
 
 def _arm_action(drawn: Drawn, day: dt.date) -> tuple[Action, ...]:
     if not drawn.who:
         return ()
     told, due = drawn.who, day + dt.timedelta(days=30)
-    feature = {"purchases": say("purchases so far"), "amount": say("money spent so far"), "days_since": say("days since the last purchase")}[told.rule]
-    said = {"arm": drawn.best_arm, "feature": feature, "which": say("most") if told.highest else say("fewest")}
+    feature = {
+        "purchases": say("purchases so far"),
+        "amount": say("money spent so far"),
+        "days_since": say("days since the last purchase"),
+    }[told.rule]
+    said = {
+        "arm": drawn.best_arm,
+        "feature": feature,
+        "which": say("most") if told.highest else say("fewest"),
+    }
     if told.best == "rule":
-        what = say("Send {arm} to customers with the {which} {feature} first: this line alone orders responders as well as a model does.", **said)
+        what = say(
+            "Send {arm} to customers with the {which} {feature} first: this line alone orders responders as well as a model does.",
+            **said,
+        )
     elif told.best == "model":
-        what = say("Send {arm} in the order of the learnt model; it finds responders better than any one-line rule.", **said)
+        what = say(
+            "Send {arm} in the order of the learnt model; it finds responders better than any one-line rule.",
+            **said,
+        )
     else:
-        what = say("Send {arm} to all or to none: no order finds its responders better than chance.", **said)
+        what = say(
+            "Send {arm} to all or to none: no order finds its responders better than chance.",
+            **said,
+        )
     return (Action(what=what, owner=say("Marketing"), due=due),)
 
 
-def live(told: Live, raised: Alerts, past: pd.DataFrame, waiting: pd.DataFrame, kept: pd.DataFrame, *, currency: str) -> Finding:
+def live(
+    told: Live,
+    raised: Alerts,
+    past: pd.DataFrame,
+    waiting: pd.DataFrame,
+    kept: pd.DataFrame,
+    *,
+    currency: str,
+) -> Finding:
     """Return the finding on a running campaign: where it ends, what gave way, what to do.
 
     Args:
@@ -229,64 +506,208 @@ def live(told: Live, raised: Alerts, past: pd.DataFrame, waiting: pd.DataFrame, 
     sales = told.plan.set_index("measure").loc["sales"]
     cash = lambda x: words.money(x, currency)  # noqa: E731
     said = {
-        "campaign": told.campaign, "day": words.number((told.day - told.starts).days + 1), "days": words.number((told.ends - told.starts).days + 1),
-        "end": cash(sales["end"]), "low": cash(sales["low"]), "high": cash(sales["high"]), "share": words.percent(sales["end"] / sales["target"] if sales["target"] else float("nan")),
-        "target": cash(sales["target"]), "alerts": words.number(len(raised.raised)),
+        "campaign": told.campaign,
+        "day": words.number((told.day - told.starts).days + 1),
+        "days": words.number((told.ends - told.starts).days + 1),
+        "end": cash(sales["end"]),
+        "low": cash(sales["low"]),
+        "high": cash(sales["high"]),
+        "share": words.percent(
+            sales["end"] / sales["target"] if sales["target"] else float("nan")
+        ),
+        "target": cash(sales["target"]),
+        "alerts": words.number(len(raised.raised)),
     }
     if told.day >= told.ends:
-        headline = say("{campaign} is over with sales of {end}, {share} of its target of {target}; alerts: {alerts}.", **said)
+        headline = say(
+            "{campaign} is over with sales of {end}, {share} of its target of {target}; alerts: {alerts}.",
+            **said,
+        )
     elif pd.notna(sales["target"]):
-        headline = say("On day {day} of {days}, {campaign} is heading for sales of {end} ({low} to {high}), {share} of its target of {target}; alerts: {alerts}.", **said)
+        headline = say(
+            "On day {day} of {days}, {campaign} is heading for sales of {end} ({low} to {high}), {share} of its target of {target}; alerts: {alerts}.",
+            **said,
+        )
     else:
-        headline = say("On day {day} of {days}, {campaign} is heading for sales of {end} ({low} to {high}); no target was delivered; alerts: {alerts}.", **said)
+        headline = say(
+            "On day {day} of {days}, {campaign} is heading for sales of {end} ({low} to {high}); no target was delivered; alerts: {alerts}.",
+            **said,
+        )
     checks = [
-        _check(say("Ends foretold"), past["held"].mean() >= 0.8 if len(past) else None, say(
-            "Of {n} ends of earlier campaigns, {held} fell within the range said as far before the end.", n=words.number(len(past)), held=words.number(int(past["held"].sum())))),
-        _check(say("False alarms"), raised.false <= stats.binom.ppf(0.95, raised.stretches, raised.budget) if raised.stretches else None, say(
-            "Of {n} earlier stretches as long, {false} raised an alert; the budget is {budget} of campaigns, all {watched} series together.",
-            n=words.number(raised.stretches), false=words.number(raised.false), budget=words.percent(raised.budget), watched=words.number(raised.watched))),
+        _check(
+            say("Ends foretold"),
+            past["held"].mean() >= 0.8 if len(past) else None,
+            say(
+                "Of {n} ends of earlier campaigns, {held} fell within the range said as far before the end.",
+                n=words.number(len(past)),
+                held=words.number(int(past["held"].sum())),
+            ),
+        ),
+        _check(
+            say("False alarms"),
+            raised.false <= stats.binom.ppf(0.95, raised.stretches, raised.budget)
+            if raised.stretches
+            else None,
+            say(
+                "Of {n} earlier stretches as long, {false} raised an alert; the budget is {budget} of campaigns, all {watched} series together.",
+                n=words.number(raised.stretches),
+                false=words.number(raised.false),
+                budget=words.percent(raised.budget),
+                watched=words.number(raised.watched),
+            ),
+        ),
     ]
     if len(kept):
-        checks.append(_check(say("What this page said before"), bool(kept["held"].mean() >= 0.8), say("Of {n} sales ends this page foretold, {held} came within the range.", n=words.number(len(kept)), held=words.number(int(kept["held"].sum())))))
+        checks.append(
+            _check(
+                say("What this page said before"),
+                bool(kept["held"].mean() >= 0.8),
+                say(
+                    "Of {n} sales ends this page foretold, {held} came within the range.",
+                    n=words.number(len(kept)),
+                    held=words.number(int(kept["held"].sum())),
+                ),
+            )
+        )
     if len(told.plan) == 1:
-        checks.append(_check(say("Advertising"), None, say("No spending of this campaign was delivered; clicks, orders and cost are not followed.")))
-    quantiles = dict(zip((f"{(1 - told.confidence) / 2:.3g}", "0.5", f"{(1 + told.confidence) / 2:.3g}"), (float(sales[c]) for c in ("low", "end", "high")), strict=True))
-    foretold = Prediction(name="campaign_sales", target={"campaign": told.campaign}, due=told.ends, unit=currency, quantiles=quantiles)
+        checks.append(
+            _check(
+                say("Advertising"),
+                None,
+                say(
+                    "No spending of this campaign was delivered; clicks, orders and cost are not followed."
+                ),
+            )
+        )
+    quantiles = dict(
+        zip(
+            (
+                f"{(1 - told.confidence) / 2:.3g}",
+                "0.5",
+                f"{(1 + told.confidence) / 2:.3g}",
+            ),
+            (float(sales[c]) for c in ("low", "end", "high")),
+            strict=True,
+        )
+    )
+    foretold = Prediction(
+        name="campaign_sales",
+        target={"campaign": told.campaign},
+        due=told.ends,
+        unit=currency,
+        quantiles=quantiles,
+    )
     return Finding(
-        room="promotions", headline=headline, checks=tuple(checks), actions=_live_actions(told, raised, waiting, currency=currency),
-        quantity=Quantity(value=float(sales["end"]), low=float(sales["low"]), high=float(sales["high"]), unit=currency, confidence=told.confidence, name=say("Sales at the end")),
-        caveats=(say("Sales are those made under the campaign, not those it added; the page on its lift tells these."),),
+        room="promotions",
+        headline=headline,
+        checks=tuple(checks),
+        actions=_live_actions(told, raised, waiting, currency=currency),
+        quantity=Quantity(
+            value=float(sales["end"]),
+            low=float(sales["low"]),
+            high=float(sales["high"]),
+            unit=currency,
+            confidence=told.confidence,
+            name=say("Sales at the end"),
+        ),
+        caveats=(
+            say(
+                "Sales are those made under the campaign, not those it added; the page on its lift tells these."
+            ),
+        ),
         predictions=(foretold,) if told.day < told.ends else (),
-        facts={"alerts": float(len(raised.raised)), "late_cases": float((waiting["late"] & waiting["open"]).sum())},
+        facts={
+            "alerts": float(len(raised.raised)),
+            "late_cases": float((waiting["late"] & waiting["open"]).sum()),
+        },
     )
 
 
-def _live_actions(told: Live, raised: Alerts, waiting: pd.DataFrame, *, currency: str) -> tuple[Action, ...]:
-    plan, day, who = told.plan.set_index("measure"), told.day, say("Marketing") if told.owner in ("", "Marketing") else words.text(told.owner)
+def _live_actions(
+    told: Live, raised: Alerts, waiting: pd.DataFrame, *, currency: str
+) -> tuple[Action, ...]:
+    plan, day, who = (
+        told.plan.set_index("measure"),
+        told.day,
+        say("Marketing") if told.owner in ("", "Marketing") else words.text(told.owner),
+    )
     soon, actions = day + dt.timedelta(days=2), []
     still = raised.raised[raised.raised["still"]]
     for row in still.drop_duplicates("region").itertuples():
         fix = say(FIXES[row.series], region=row.region)
-        actions.append(Action(what=say("{fix} changed by {change} since {since}.", fix=fix, change=words.percent(row.change), since=words.day(row.since)), owner=who, due=soon))
+        actions.append(
+            Action(
+                what=say(
+                    "{fix} changed by {change} since {since}.",
+                    fix=fix,
+                    change=words.percent(row.change),
+                    since=words.day(row.since),
+                ),
+                owner=who,
+                due=soon,
+            )
+        )
     rest = (told.ends - day).days
-    if rest and "spend" in plan.index and plan.loc["spend", "end"] > plan.loc["spend", "target"]:
+    if (
+        rest
+        and "spend" in plan.index
+        and plan.loc["spend", "end"] > plan.loc["spend", "target"]
+    ):
         spend = plan.loc["spend"]
         left = max(0.0, spend["target"] - spend["so_far"]) / rest
-        actions.append(Action(what=say("Spend {left} a day from now on, to stay within the {target} agreed.", left=words.money(left, currency), target=words.money(spend["target"], currency)), owner=who, due=soon, value=float(spend["end"] - spend["target"]), unit=currency))
+        actions.append(
+            Action(
+                what=say(
+                    "Spend {left} a day from now on, to stay within the {target} agreed.",
+                    left=words.money(left, currency),
+                    target=words.money(spend["target"], currency),
+                ),
+                owner=who,
+                due=soon,
+                value=float(spend["end"] - spend["target"]),
+                unit=currency,
+            )
+        )
     if rest and plan.loc["sales", "high"] < plan.loc["sales", "target"]:
         gap = float(plan.loc["sales", "target"] - plan.loc["sales", "end"])
-        actions.append(Action(what=say("Decide now: improve the offer or lower the target; sales will miss it by {gap}.", gap=words.money(gap, currency)), owner=who, due=soon))
+        actions.append(
+            Action(
+                what=say(
+                    "Decide now: improve the offer or lower the target; sales will miss it by {gap}.",
+                    gap=words.money(gap, currency),
+                ),
+                owner=who,
+                due=soon,
+            )
+        )
     late = waiting[waiting["late"] & waiting["open"]]
     if len(late):
-        actions.append(Action(what=say("Close the late cases of the campaign: {n}, the oldest open for {days} days.", n=words.number(len(late)), days=words.number(late["waits"].max())), owner=say("Service"), due=day + dt.timedelta(days=1)))
+        actions.append(
+            Action(
+                what=say(
+                    "Close the late cases of the campaign: {n}, the oldest open for {days} days.",
+                    n=words.number(len(late)),
+                    days=words.number(late["waits"].max()),
+                ),
+                owner=say("Service"),
+                due=day + dt.timedelta(days=1),
+            )
+        )
     return tuple(sorted(actions, key=lambda a: -(a.value or 0.0)))
 
 
 def measure_names() -> dict[str, Text]:
     """Return what is followed, in plain words."""
     return {
-        "sales": say("Sales"), "clicks": say("Clicks"), "conversions": say("Orders from clicks"), "spend": say("Cost"), "complaints": say("Complaints"),
-        "click_rate": say("Clicks per view"), "order_rate": say("Orders per click"), "click_cost": say("Cost of a click"), "order_cost": say("Cost of an order"),
+        "sales": say("Sales"),
+        "clicks": say("Clicks"),
+        "conversions": say("Orders from clicks"),
+        "spend": say("Cost"),
+        "complaints": say("Complaints"),
+        "click_rate": say("Clicks per view"),
+        "order_rate": say("Orders per click"),
+        "click_cost": say("Cost of a click"),
+        "order_cost": say("Cost of an order"),
     }
 
 
@@ -295,61 +716,178 @@ def plan_table(told: Live, currency: str) -> Table:
     names, over = measure_names(), told.day >= told.ends
     rows = []
     for row in told.plan.itertuples():
-        write = (lambda x: words.money(x, currency)) if row.measure in ("sales", "spend") else (lambda x: words.number(x, 0))
+        write = (
+            (lambda x: words.money(x, currency))
+            if row.measure in ("sales", "spend")
+            else (lambda x: words.number(x, 0))
+        )
         bad = row.low > row.target if row.measure == "spend" else row.high < row.target
-        good = row.high <= row.target if row.measure == "spend" else row.low >= row.target
-        state = say("no target") if pd.isna(row.target) else say("off plan") if bad else say("on plan") if good else say("could go either way")
-        rows.append({
-            "measure": names[row.measure], "so_far": write(row.so_far), "due": write(row.due_by_now), "target": write(row.target),
-            "end": write(row.end) if over else say("{end} ({range})", end=write(row.end), range=words.between(write(row.low), write(row.high))), "state": state,
-        })
-    head = {"measure": _head(say("Measure")), "so_far": _head(say("So far")), "due": _head(say("Due by now")), "target": _head(say("Target")), "end": _head(say("At the end")), "state": _head(say("State"))}
-    return Table(name="campaign_plan", title=say("Today and at the end"), frame=pd.DataFrame(rows), headings=head)
+        good = (
+            row.high <= row.target if row.measure == "spend" else row.low >= row.target
+        )
+        state = (
+            say("no target")
+            if pd.isna(row.target)
+            else say("off plan")
+            if bad
+            else say("on plan")
+            if good
+            else say("could go either way")
+        )
+        rows.append(
+            {
+                "measure": names[row.measure],
+                "so_far": write(row.so_far),
+                "due": write(row.due_by_now),
+                "target": write(row.target),
+                "end": write(row.end)
+                if over
+                else say(
+                    "{end} ({range})",
+                    end=write(row.end),
+                    range=words.between(write(row.low), write(row.high)),
+                ),
+                "state": state,
+            }
+        )
+    head = {
+        "measure": _head(say("Measure")),
+        "so_far": _head(say("So far")),
+        "due": _head(say("Due by now")),
+        "target": _head(say("Target")),
+        "end": _head(say("At the end")),
+        "state": _head(say("State")),
+    }
+    return Table(
+        name="campaign_plan",
+        title=say("Today and at the end"),
+        frame=pd.DataFrame(rows),
+        headings=head,
+    )
 
 
 def rates_table(found: pd.DataFrame, currency: str) -> Table:
     """Return rates and costs by region and channel, each with its range."""
     names = measure_names()
     frame = found.copy()
-    for name in ("click_rate", "order_rate", "click_cost", "order_cost") if len(found) else ():
-        write = (lambda x: words.money(x, currency, 2)) if name.endswith("cost") else (lambda x: words.percent(x, 1))
-        frame[name] = [say("{end} ({range})", end=write(v), range=words.between(write(a), write(b))) for v, a, b in zip(found[name], found[f"{name}_low"], found[f"{name}_high"], strict=True)]
+    for name in (
+        ("click_rate", "order_rate", "click_cost", "order_cost") if len(found) else ()
+    ):
+        write = (
+            (lambda x: words.money(x, currency, 2))
+            if name.endswith("cost")
+            else (lambda x: words.percent(x, 1))
+        )
+        frame[name] = [
+            say(
+                "{end} ({range})", end=write(v), range=words.between(write(a), write(b))
+            )
+            for v, a, b in zip(
+                found[name], found[f"{name}_low"], found[f"{name}_high"], strict=True
+            )
+        ]
     head = {
-        "region": _head(say("Region")), "channel": _head(say("Channel")), "impressions": _head(say("Views"), "number", 0), "clicks": _head(say("Clicks"), "number", 0),
-        "conversions": _head(say("Orders from clicks"), "number", 0), "spend": _head(say("Cost"), "money", unit=currency),
-        **{n: _head(names[n]) for n in ("click_rate", "order_rate", "click_cost", "order_cost")},
+        "region": _head(say("Region")),
+        "channel": _head(say("Channel")),
+        "impressions": _head(say("Views"), "number", 0),
+        "clicks": _head(say("Clicks"), "number", 0),
+        "conversions": _head(say("Orders from clicks"), "number", 0),
+        "spend": _head(say("Cost"), "money", unit=currency),
+        **{
+            n: _head(names[n])
+            for n in ("click_rate", "order_rate", "click_cost", "order_cost")
+        },
     }
-    return Table(name="campaign_rates", title=say("By region and channel, with ranges"), frame=frame, headings=head)
+    return Table(
+        name="campaign_rates",
+        title=say("By region and channel, with ranges"),
+        frame=frame,
+        headings=head,
+    )
 
 
 def alerts_table(raised: Alerts) -> Table:
     """Return what gave way, and since when."""
     names = measure_names()
     frame = raised.raised.assign(what=[names[s] for s in raised.raised["series"]])
-    head = {"what": _head(say("What")), "region": _head(say("Region")), "since": _head(say("Since"), "day"), "seen": _head(say("Seen on"), "day"), "change": _head(say("Change since"), "percent"), "still": _head(say("Lasts"))}
-    return Table(name="campaign_alerts", title=say("What gave way") if len(frame) else say("Nothing gave way"), frame=frame, headings=head)
+    head = {
+        "what": _head(say("What")),
+        "region": _head(say("Region")),
+        "since": _head(say("Since"), "day"),
+        "seen": _head(say("Seen on"), "day"),
+        "change": _head(say("Change since"), "percent"),
+        "still": _head(say("Lasts")),
+    }
+    return Table(
+        name="campaign_alerts",
+        title=say("What gave way") if len(frame) else say("Nothing gave way"),
+        frame=frame,
+        headings=head,
+    )
 
 
 def themes_table(waiting: pd.DataFrame) -> Table:
     """Return inquiries and complaints of the campaign by theme and owner."""
-    marked = waiting.assign(complaints=waiting["kind"] == "complaint", inquiries=waiting["kind"] == "inquiry", overdue=waiting["late"] & waiting["open"], oldest=waiting["waits"].where(waiting["open"], 0))
-    frame = marked.groupby(["reason", "owner"], as_index=False).agg({"complaints": "sum", "inquiries": "sum", "open": "sum", "overdue": "sum", "late": "sum", "oldest": "max"})
+    marked = waiting.assign(
+        complaints=waiting["kind"] == "complaint",
+        inquiries=waiting["kind"] == "inquiry",
+        overdue=waiting["late"] & waiting["open"],
+        oldest=waiting["waits"].where(waiting["open"], 0),
+    )
+    frame = marked.groupby(["reason", "owner"], as_index=False).agg(
+        {
+            "complaints": "sum",
+            "inquiries": "sum",
+            "open": "sum",
+            "overdue": "sum",
+            "late": "sum",
+            "oldest": "max",
+        }
+    )
     head = {
-        "reason": _head(say("Theme")), "owner": _head(say("Owner")), "complaints": _head(say("Complaints"), "number"), "inquiries": _head(say("Inquiries"), "number"),
-        "open": _head(say("Open"), "number"), "overdue": _head(say("Open and late"), "number"), "late": _head(say("Late in all"), "number"), "oldest": _head(say("Oldest open (days)"), "number"),
+        "reason": _head(say("Theme")),
+        "owner": _head(say("Owner")),
+        "complaints": _head(say("Complaints"), "number"),
+        "inquiries": _head(say("Inquiries"), "number"),
+        "open": _head(say("Open"), "number"),
+        "overdue": _head(say("Open and late"), "number"),
+        "late": _head(say("Late in all"), "number"),
+        "oldest": _head(say("Oldest open (days)"), "number"),
     }
-    return Table(name="campaign_voices", title=say("Inquiries and complaints it brought, by theme and owner"), frame=frame.sort_values(["overdue", "open", "complaints"], ascending=False), headings=head)
+    return Table(
+        name="campaign_voices",
+        title=say("Inquiries and complaints it brought, by theme and owner"),
+        frame=frame.sort_values(["overdue", "open", "complaints"], ascending=False),
+        headings=head,
+    )
 
 
 def open_table(waiting: pd.DataFrame) -> Table:
     """Return the open cases, longest waiting first."""
-    head = {"case": _head(say("Case")), "kind": _head(say("Kind")), "reason": _head(say("Theme")), "owner": _head(say("Owner")), "opened": _head(say("Opened"), "day"), "waits": _head(say("Days open"), "number"), "late": _head(say("Late"))}
-    return Table(name="open_cases", title=say("Open cases, longest waiting first"), frame=waiting[waiting["open"]], headings=head)
+    head = {
+        "case": _head(say("Case")),
+        "kind": _head(say("Kind")),
+        "reason": _head(say("Theme")),
+        "owner": _head(say("Owner")),
+        "opened": _head(say("Opened"), "day"),
+        "waits": _head(say("Days open"), "number"),
+        "late": _head(say("Late")),
+    }
+    return Table(
+        name="open_cases",
+        title=say("Open cases, longest waiting first"),
+        frame=waiting[waiting["open"]],
+        headings=head,
+    )
 
 
 def _check(name: Text, passed: bool | None, sentence: Text) -> Check:
-    return Check(name=name, passed=None if passed is None else bool(passed), sentence=sentence)
+    return Check(
+        name=name, passed=None if passed is None else bool(passed), sentence=sentence
+    )
 
 
-def _head(label: Text, kind: str = "text", digits: int | None = None, unit: str = "") -> Heading:
+def _head(
+    label: Text, kind: str = "text", digits: int | None = None, unit: str = ""
+) -> Heading:
     return Heading(label=label, kind=kind, digits=digits, unit=unit)

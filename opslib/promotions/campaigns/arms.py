@@ -5,7 +5,6 @@ on one half orders the other; the gain of treating the first so many is measured
 beside the best one-line rule (learnt on the same half) and a random order.
 """
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -61,13 +60,23 @@ def with_history(members: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
         The rows with purchases, amount (so far) and days_since (the last one; 9999
         where there was none).
     """
-    drawn = members[["customer", "day"]].rename(columns={"day": "drawn"}).drop_duplicates("customer")
+    drawn = (
+        members[["customer", "day"]]
+        .rename(columns={"day": "drawn"})
+        .drop_duplicates("customer")
+    )
     past = days.merge(drawn, on="customer")
     past = past[pd.to_datetime(past["day"]) < pd.to_datetime(past["drawn"])]
-    by = past.groupby("customer").agg(purchases=("day", "size"), amount=("amount", "sum"), last=("day", "max"))
+    by = past.groupby("customer").agg(
+        purchases=("day", "size"), amount=("amount", "sum"), last=("day", "max")
+    )
     found = members.merge(by, left_on="customer", right_index=True, how="left")
     since = (pd.to_datetime(found["day"]) - pd.to_datetime(found["last"])).dt.days
-    return found.assign(days_since=since.fillna(9999), purchases=found["purchases"].fillna(0), amount=found["amount"].fillna(0.0)).drop(columns="last")
+    return found.assign(
+        days_since=since.fillna(9999),
+        purchases=found["purchases"].fillna(0),
+        amount=found["amount"].fillna(0.0),
+    ).drop(columns="last")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +98,14 @@ class Drawn:
     who: Responders | None
 
 
-def judge_arms(members: pd.DataFrame, days: pd.DataFrame, *, day: dt.date, settle_days: int = 14, confidence: float = 0.9) -> Drawn:
+def judge_arms(
+    members: pd.DataFrame,
+    days: pd.DataFrame,
+    *,
+    day: dt.date,
+    settle_days: int = 14,
+    confidence: float = 0.9,
+) -> Drawn:
     """Return the newest randomised campaign whose outcomes have had time to come in.
 
     Args:
@@ -99,21 +115,64 @@ def judge_arms(members: pd.DataFrame, days: pd.DataFrame, *, day: dt.date, settl
         settle_days: Days from the draw until outcomes count.
         confidence: Coverage of the ranges.
     """
-    settled = members[pd.to_datetime(members["day"]) <= pd.Timestamp(day) - pd.Timedelta(days=settle_days)]
-    settled = settled[settled.groupby("promotion")["arm"].transform(lambda a: (a == CONTROL).any() and (a != CONTROL).any()).astype(bool)] if len(settled) else settled
+    settled = members[
+        pd.to_datetime(members["day"])
+        <= pd.Timestamp(day) - pd.Timedelta(days=settle_days)
+    ]
+    settled = (
+        settled[
+            settled.groupby("promotion")["arm"]
+            .transform(lambda a: (a == CONTROL).any() and (a != CONTROL).any())
+            .astype(bool)
+        ]
+        if len(settled)
+        else settled
+    )
     if settled.empty:
-        return Drawn(campaign="", effects=pd.DataFrame(columns=["arm", "outcome", "people", "effect", "low", "high"]), balance=0.0, best_arm="", who=None)
+        return Drawn(
+            campaign="",
+            effects=pd.DataFrame(
+                columns=["arm", "outcome", "people", "effect", "low", "high"]
+            ),
+            balance=0.0,
+            best_arm="",
+            who=None,
+        )
     campaign = settled.sort_values("day")["promotion"].iloc[-1]
     people = with_history(settled[settled["promotion"] == campaign], days)
-    people = people.assign(responded=people["responded"].astype(float), spend=people["spend"].fillna(0.0))
-    effects = arm_effects(people, control=CONTROL, outcomes=["responded", "spend"], confidence=confidence)
-    best = str(effects[effects["outcome"] == "spend"].set_index("arm")["effect"].idxmax())
+    people = people.assign(
+        responded=people["responded"].astype(float), spend=people["spend"].fillna(0.0)
+    )
+    effects = arm_effects(
+        people, control=CONTROL, outcomes=["responded", "spend"], confidence=confidence
+    )
+    best = str(
+        effects[effects["outcome"] == "spend"].set_index("arm")["effect"].idxmax()
+    )
     enough = people["arm"].value_counts()[[best, CONTROL]].min() >= LEAST_PEOPLE
-    who = responders(people, arm=best, control=CONTROL, outcome="responded", features=FEATURES) if enough else None
-    return Drawn(campaign=str(campaign), effects=effects, balance=balance(people, FEATURES), best_arm=best, who=who)
+    who = (
+        responders(
+            people, arm=best, control=CONTROL, outcome="responded", features=FEATURES
+        )
+        if enough
+        else None
+    )
+    return Drawn(
+        campaign=str(campaign),
+        effects=effects,
+        balance=balance(people, FEATURES),
+        best_arm=best,
+        who=who,
+    )
 
 
-def arm_effects(people: pd.DataFrame, *, control: str, outcomes: Sequence[str], confidence: float = 0.9) -> pd.DataFrame:
+def arm_effects(
+    people: pd.DataFrame,
+    *,
+    control: str,
+    outcomes: Sequence[str],
+    confidence: float = 0.9,
+) -> pd.DataFrame:
     """Return the effect of each arm of a randomised campaign on each outcome.
 
     Assumes that customers were drawn into arms at random, each once.
@@ -136,31 +195,59 @@ def arm_effects(people: pd.DataFrame, *, control: str, outcomes: Sequence[str], 
         >>> arm_effects(people, control="0", outcomes=["bought"])["effect"].tolist()
         [0.5]
     """
-    checks.no_gaps(checks.columns(people, ["arm", *outcomes], "people"), ["arm", *outcomes], "people")
+    checks.no_gaps(
+        checks.columns(people, ["arm", *outcomes], "people"),
+        ["arm", *outcomes],
+        "people",
+    )
     sizes = people["arm"].value_counts()
     checks.one_of(control, "control", sorted(sizes.index))
-    checks.at_least(int(sizes.min()), 2, f"people in arm {sizes.idxmin()!r}", "Leave that arm out.")
+    checks.at_least(
+        int(sizes.min()), 2, f"people in arm {sizes.idxmin()!r}", "Leave that arm out."
+    )
     normal = stats.norm.ppf((1 + confidence) / 2)
     rows = []
     for outcome in outcomes:
         told = people.groupby("arm")[outcome].agg(["size", "mean", "var"])
         base = told.loc[control]
         for arm, row in told.drop(index=control).iterrows():
-            effect, error = row["mean"] - base["mean"], np.sqrt(row["var"] / row["size"] + base["var"] / base["size"])
-            rows.append({
-                "arm": arm, "outcome": outcome, "people": int(row["size"]), "mean": row["mean"], "base": base["mean"],
-                "effect": effect, "error": error, "low": effect - normal * error, "high": effect + normal * error,
-            })
+            effect, error = (
+                row["mean"] - base["mean"],
+                np.sqrt(row["var"] / row["size"] + base["var"] / base["size"]),
+            )
+            rows.append(
+                {
+                    "arm": arm,
+                    "outcome": outcome,
+                    "people": int(row["size"]),
+                    "mean": row["mean"],
+                    "base": base["mean"],
+                    "effect": effect,
+                    "error": error,
+                    "low": effect - normal * error,
+                    "high": effect + normal * error,
+                }
+            )
     return pd.DataFrame(rows)
 
 
 def balance(people: pd.DataFrame, features: Sequence[str]) -> float:
     """Return the largest difference between arms before the start, in standard deviations."""
-    means, size = people.groupby("arm")[list(features)].mean(), people[list(features)].std().replace(0, np.nan)
+    means, size = (
+        people.groupby("arm")[list(features)].mean(),
+        people[list(features)].std().replace(0, np.nan),
+    )
     return float(((means.max() - means.min()) / size).max())
 
 
-def responders(people: pd.DataFrame, *, arm: str, control: str, outcome: str, features: Sequence[str]) -> Responders:
+def responders(
+    people: pd.DataFrame,
+    *,
+    arm: str,
+    control: str,
+    outcome: str,
+    features: Sequence[str],
+) -> Responders:
     """Return who responds to an arm, by the protocol of this module.
 
     The model is two boosted regressions (one for each arm; depth 3, 60 trees, leaves of
@@ -179,36 +266,85 @@ def responders(people: pd.DataFrame, *, arm: str, control: str, outcome: str, fe
     checks.columns(people, ["arm", outcome, *features], "people")
     both = people[people["arm"].isin([arm, control])].reset_index(drop=True)
     for name in (arm, control):
-        checks.at_least(int((both["arm"] == name).sum()), LEAST_PEOPLE, f"people in arm {name!r}", "Wait for a larger campaign.")
-    X, y, treated = both[list(features)].to_numpy(float), both[outcome].to_numpy(float), (both["arm"] == arm).to_numpy()
+        checks.at_least(
+            int((both["arm"] == name).sum()),
+            LEAST_PEOPLE,
+            f"people in arm {name!r}",
+            "Wait for a larger campaign.",
+        )
+    X, y, treated = (
+        both[list(features)].to_numpy(float),
+        both[outcome].to_numpy(float),
+        (both["arm"] == arm).to_numpy(),
+    )
     draw = np.random.default_rng(1)
     gains: dict[str, list[np.ndarray]] = {"model": [], "rule": [], "random": []}
     rules = []
     for _ in range(HALVES // 2):
         first = draw.permutation(len(y)) < len(y) // 2
         for learn in (first, ~first):
-            rule = max(((j, s) for j in range(X.shape[1]) for s in (1, -1)), key=lambda r: _gains(r[1] * X[learn, r[0]], y[learn], treated[learn]).mean())
+            rule = max(
+                ((j, s) for j in range(X.shape[1]) for s in (1, -1)),
+                key=lambda r: _gains(
+                    r[1] * X[learn, r[0]], y[learn], treated[learn]
+                ).mean(),
+            )
             rules.append(rule)
-            orders = {"model": _model(X, y, treated, learn), "rule": rule[1] * X[~learn, rule[0]], "random": draw.random(int((~learn).sum()))}
+            orders = {
+                "model": _model(X, y, treated, learn),
+                "rule": rule[1] * X[~learn, rule[0]],
+                "random": draw.random(int((~learn).sum())),
+            }
             for way, order in orders.items():
                 gains[way].append(_gains(order, y[~learn], treated[~learn]))
     found = {way: np.array(g) for way, g in gains.items()}
     area = {way: g.mean(axis=1) for way, g in found.items()}
-    wins = {pair: float((area[pair[0]] > area[pair[1]]).mean()) for pair in (("model", "rule"), ("rule", "random"), ("model", "random"))}
-    parts = [pd.DataFrame({"way": w, "share": SHARES, "gain": g.mean(axis=0), "low": np.quantile(g, 0.05, axis=0), "high": np.quantile(g, 0.95, axis=0)}) for w, g in found.items()]
+    wins = {
+        pair: float((area[pair[0]] > area[pair[1]]).mean())
+        for pair in (("model", "rule"), ("rule", "random"), ("model", "random"))
+    }
+    parts = [
+        pd.DataFrame(
+            {
+                "way": w,
+                "share": SHARES,
+                "gain": g.mean(axis=0),
+                "low": np.quantile(g, 0.05, axis=0),
+                "high": np.quantile(g, 0.95, axis=0),
+            }
+        )
+        for w, g in found.items()
+    ]
     model = wins["model", "rule"] >= SURE and wins["model", "random"] >= SURE
     column, sign = max(set(rules), key=rules.count)
     return Responders(
-        gains=pd.concat(parts, ignore_index=True), best="model" if model else "rule" if wins["rule", "random"] >= SURE else "random",
-        model_wins=wins["model", "rule"], rule_wins=wins["rule", "random"], rule=list(features)[column], highest=sign > 0,
+        gains=pd.concat(parts, ignore_index=True),
+        best="model"
+        if model
+        else "rule"
+        if wins["rule", "random"] >= SURE
+        else "random",
+        model_wins=wins["model", "rule"],
+        rule_wins=wins["rule", "random"],
+        rule=list(features)[column],
+        highest=sign > 0,
     )
 
 
-def _model(X: np.ndarray, y: np.ndarray, treated: np.ndarray, learn: np.ndarray) -> np.ndarray:
+def _model(
+    X: np.ndarray, y: np.ndarray, treated: np.ndarray, learn: np.ndarray
+) -> np.ndarray:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     def fit(rows: np.ndarray) -> np.ndarray:
-        trees = HistGradientBoostingRegressor(max_depth=3, max_iter=60, min_samples_leaf=50, learning_rate=0.08, early_stopping=False, random_state=0)
+        trees = HistGradientBoostingRegressor(
+            max_depth=3,
+            max_iter=60,
+            min_samples_leaf=50,
+            learning_rate=0.08,
+            early_stopping=False,
+            random_state=0,
+        )
         return trees.fit(X[rows], y[rows]).predict(X[~learn])
 
     return fit(learn & treated) - fit(learn & ~treated)
@@ -220,5 +356,7 @@ def _gains(order: np.ndarray, y: np.ndarray, treated: np.ndarray) -> np.ndarray:
     y, treated = y[rank], treated[rank]
     at = np.maximum(1, (np.array(SHARES) * len(y)).astype(int)) - 1
     ones, zeros = np.cumsum(treated)[at], np.cumsum(~treated)[at]
-    effect = np.cumsum(y * treated)[at] / np.maximum(ones, 1) - np.cumsum(y * ~treated)[at] / np.maximum(zeros, 1)
+    effect = np.cumsum(y * treated)[at] / np.maximum(ones, 1) - np.cumsum(y * ~treated)[
+        at
+    ] / np.maximum(zeros, 1)
     return np.where((ones > 0) & (zeros > 0), effect, 0.0) * np.array(SHARES)

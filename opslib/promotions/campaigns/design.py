@@ -1,6 +1,8 @@
-"""This module owns what a lift is worth, where it worked, and the test to run next."""
+"""This module owns what a lift is worth, where it worked, and the test to run next.
 
-# fmt: off
+Long because choice of places, length and size of a test rest on one simulation.
+"""
+
 from __future__ import annotations
 
 import datetime as dt
@@ -94,7 +96,9 @@ def newest(promotions: pd.DataFrame, *, day: dt.date, campaign: str = "") -> str
     """
     if campaign:
         return str(campaign_rows(promotions, campaign)["promotion"].iloc[0])
-    ran = promotions[pd.to_datetime(promotions["starts"]) <= pd.Timestamp(day) - pd.Timedelta(days=6)]
+    ran = promotions[
+        pd.to_datetime(promotions["starts"]) <= pd.Timestamp(day) - pd.Timedelta(days=6)
+    ]
     if ran.empty:
         msg = f"no campaign had run for a week on {day}; load promotions that started earlier"
         raise ValueError(msg)
@@ -125,18 +129,42 @@ def judge_campaign(
             fewer than 20 quiet dates and places.
     """
     campaign = newest(promotions, day=day, campaign=campaign)
-    panel = campaign_panel(sales, promotions, campaign=campaign, pre_weeks=pre_weeks, until=day)
-    windows = quiet_windows(sales, promotions, weeks=len(panel.frame) - panel.start, until=day + dt.timedelta(days=1), pre_weeks=panel.start)
-    errors = placebo_errors(windows, size=len(panel.treated), methods=PAGE_METHODS, most=12)
+    panel = campaign_panel(
+        sales, promotions, campaign=campaign, pre_weeks=pre_weeks, until=day
+    )
+    windows = quiet_windows(
+        sales,
+        promotions,
+        weeks=len(panel.frame) - panel.start,
+        until=day + dt.timedelta(days=1),
+        pre_weeks=panel.start,
+    )
+    errors = placebo_errors(
+        windows, size=len(panel.treated), methods=PAGE_METHODS, most=12
+    )
     stressed = stress(errors, confidence=confidence)
     rows = []
     for method in PAGE_METHODS:
         one = lift_of(panel, replace(stressed, taken=method))
-        rows.append({"method": method, "relative": one.effect.relative, "low": one.low, "high": one.high, "taken": method == stressed.taken})
+        rows.append(
+            {
+                "method": method,
+                "relative": one.effect.relative,
+                "low": one.low,
+                "high": one.high,
+                "taken": method == stressed.taken,
+            }
+        )
     own = campaign_rows(promotions, campaign)
     return Judged(
-        campaign=campaign, promotion=own, panel=panel, lift=lift_of(panel, stressed), stressed=stressed,
-        money=_money(sales, own, panel), methods=pd.DataFrame(rows), places=_places(panel, stressed),
+        campaign=campaign,
+        promotion=own,
+        panel=panel,
+        lift=lift_of(panel, stressed),
+        stressed=stressed,
+        money=_money(sales, own, panel),
+        methods=pd.DataFrame(rows),
+        places=_places(panel, stressed),
     )
 
 
@@ -160,17 +188,42 @@ def worth(judged: Judged, *, margin: float, cost: float | None = None) -> Worth:
     """
     told = judged.money
     cost = told["cost"] if cost is None else cost
-    base = {"actual": told["units"], "paid": told["paid"], "usual": told["usual"], "margin": margin}
-    found = [_worth(lift=x, **base) for x in (judged.lift.effect.relative, judged.lift.low, judged.lift.high)]
+    base = {
+        "actual": told["units"],
+        "paid": told["paid"],
+        "usual": told["usual"],
+        "margin": margin,
+    }
+    found = [
+        _worth(lift=x, **base)
+        for x in (judged.lift.effect.relative, judged.lift.low, judged.lift.high)
+    ]
     spare = told["paid"] - told["units"] * told["usual"] * (1 - margin) - cost
-    needed = told["units"] * told["usual"] * margin / spare - 1 if spare > 0 else float("inf")
+    needed = (
+        told["units"] * told["usual"] * margin / spare - 1
+        if spare > 0
+        else float("inf")
+    )
     return Worth(
-        sales=found[0][0], low=found[1][0], high=found[2][0], gain=found[0][1] - cost, gain_low=found[1][1] - cost,
-        gain_high=found[2][1] - cost, cost=cost, break_even=needed,
+        sales=found[0][0],
+        low=found[1][0],
+        high=found[2][0],
+        gain=found[0][1] - cost,
+        gain_low=found[1][1] - cost,
+        gain_high=found[2][1] - cost,
+        cost=cost,
+        break_even=needed,
     )
 
 
-def all_campaigns(sales: pd.DataFrame, promotions: pd.DataFrame, judged: Judged, *, day: dt.date, margin: float) -> pd.DataFrame:
+def all_campaigns(
+    sales: pd.DataFrame,
+    promotions: pd.DataFrame,
+    judged: Judged,
+    *,
+    day: dt.date,
+    margin: float,
+) -> pd.DataFrame:
     """Return every campaign that can be judged: campaign, starts, relative, low, high, sales, gain.
 
     Intervals use the stress card of the campaign on the page; what cannot be judged
@@ -179,17 +232,40 @@ def all_campaigns(sales: pd.DataFrame, promotions: pd.DataFrame, judged: Judged,
     rows = []
     for campaign, own in promotions.groupby("promotion", sort=False):
         try:
-            panel = campaign_panel(sales, promotions, campaign=str(campaign), pre_weeks=judged.panel.start, until=day)
+            panel = campaign_panel(
+                sales,
+                promotions,
+                campaign=str(campaign),
+                pre_weeks=judged.panel.start,
+                until=day,
+            )
             lift = lift_of(panel, judged.stressed)
         except ValueError:
             continue
         one = replace(judged, panel=panel, lift=lift, money=_money(sales, own, panel))
         told = worth(one, margin=margin)
-        rows.append({"campaign": campaign, "starts": own["starts"].min(), "relative": lift.effect.relative, "low": lift.low, "high": lift.high, "sales": told.sales, "gain": told.gain})
+        rows.append(
+            {
+                "campaign": campaign,
+                "starts": own["starts"].min(),
+                "relative": lift.effect.relative,
+                "low": lift.low,
+                "high": lift.high,
+                "sales": told.sales,
+                "gain": told.gain,
+            }
+        )
     return pd.DataFrame(rows).sort_values("starts", ascending=False, ignore_index=True)
 
 
-def design(sales: pd.DataFrame, promotions: pd.DataFrame, judged: Judged, *, day: dt.date, weeks: Sequence[int] = (2, 4, 6, 8)) -> pd.DataFrame:
+def design(
+    sales: pd.DataFrame,
+    promotions: pd.DataFrame,
+    judged: Judged,
+    *,
+    day: dt.date,
+    weeks: Sequence[int] = (2, 4, 6, 8),
+) -> pd.DataFrame:
     """Return tests that could be run next in the campaign's category, and what each would see.
 
     For each length and number of places, groups of places are tried on past stretches
@@ -202,14 +278,29 @@ def design(sales: pd.DataFrame, promotions: pd.DataFrame, judged: Judged, *, day
         standard error, a share), smallest (lift seen with a chance of 80 %).
     """
     category = str(judged.promotion["category"].iloc[0])
-    recent = weekly_units(sales, origin=day + dt.timedelta(days=1)).iloc[-judged.panel.start :].mean()
+    recent = (
+        weekly_units(sales, origin=day + dt.timedelta(days=1))
+        .iloc[-judged.panel.start :]
+        .mean()
+    )
     level = recent[[u for u in recent.index if u.split(",")[0] == category]]
     rows = []
     for length in weeks:
-        windows = quiet_windows(sales, promotions, weeks=length, until=day + dt.timedelta(days=1), pre_weeks=judged.panel.start, most=12)
+        windows = quiet_windows(
+            sales,
+            promotions,
+            weeks=length,
+            until=day + dt.timedelta(days=1),
+            pre_weeks=judged.panel.start,
+            most=12,
+        )
         for size in (1, 2, 3, 4):
-            rows += _best_group(windows, size, judged.stressed.taken, level / level.sum())
-    frame = pd.DataFrame(rows, columns=["weeks", "places", "names", "share", "error", "smallest"])
+            rows += _best_group(
+                windows, size, judged.stressed.taken, level / level.sum()
+            )
+    frame = pd.DataFrame(
+        rows, columns=["weeks", "places", "names", "share", "error", "smallest"]
+    )
     return frame.sort_values(["weeks", "places"], ignore_index=True)
 
 
@@ -225,39 +316,76 @@ def chance_seen(error: float, lift: float) -> float:
     return float(ndtr(np.log1p(lift) / max(error, 1e-9) - 1.645))
 
 
-def _best_group(windows: list[Panel], size: int, method: str, shares: pd.Series) -> list[dict[str, object]]:
+def _best_group(
+    windows: list[Panel], size: int, method: str, shares: pd.Series
+) -> list[dict[str, object]]:
     errors = placebo_errors(windows, size=size, methods=[method], most=36, seed=size)
     if errors.empty:
         return []
     half = errors["window"].median()
     names = errors["units"].map(lambda u: tuple(sorted(u)))
-    own = errors.assign(names=names)[names.map(lambda n: len(n) == size and set(n) <= set(shares.index))]
+    own = errors.assign(names=names)[
+        names.map(lambda n: len(n) == size and set(n) <= set(shares.index))
+    ]
     pooled = float((errors["error"] ** 2).mean())
     squares = own.assign(square=own["error"] ** 2, old=own["window"] <= half)
     older = squares[squares["old"]].groupby("names")["square"].agg(["sum", "size"])
     if older.empty:
         return []
-    names = ((older["sum"] + _PRIOR_WINDOWS * pooled) / (older["size"] + _PRIOR_WINDOWS)).idxmin()
+    names = (
+        (older["sum"] + _PRIOR_WINDOWS * pooled) / (older["size"] + _PRIOR_WINDOWS)
+    ).idxmin()
     newer = squares[~squares["old"] & (squares["names"] == names)]["square"]
-    error = float(np.sqrt((newer.sum() + _PRIOR_WINDOWS * pooled) / (len(newer) + _PRIOR_WINDOWS)))
+    error = float(
+        np.sqrt((newer.sum() + _PRIOR_WINDOWS * pooled) / (len(newer) + _PRIOR_WINDOWS))
+    )
     last = windows[-1]
     places = ", ".join(n.split(", ", 1)[1] for n in names)
-    return [{"weeks": len(last.frame) - last.start, "places": size, "names": places, "share": float(shares[list(names)].sum()), "error": error, "smallest": float(np.expm1(SEEN * error))}]
+    return [
+        {
+            "weeks": len(last.frame) - last.start,
+            "places": size,
+            "names": places,
+            "share": float(shares[list(names)].sum()),
+            "error": error,
+            "smallest": float(np.expm1(SEEN * error)),
+        }
+    ]
 
 
 def _places(panel: Panel, stressed: Stress) -> pd.DataFrame:
     """Return the lift of each unit; its interval is as much wider as it moved more before."""
     method = stressed.taken
     past = stressed.errors[stressed.errors["method"] == method]
-    ratio = bound(np.abs(past["error"].to_numpy()) / error_scale(past["spread"].to_numpy()), stressed.confidence)
-    found = {u: estimate(replace(panel, frame=panel.frame[[*panel.donors, u]], treated=(u,)), method) for u in panel.treated}
-    half = ratio * error_scale(np.array([abs(e.spread / e.expected) for e in found.values()]))
+    ratio = bound(
+        np.abs(past["error"].to_numpy()) / error_scale(past["spread"].to_numpy()),
+        stressed.confidence,
+    )
+    found = {
+        u: estimate(
+            replace(panel, frame=panel.frame[[*panel.donors, u]], treated=(u,)), method
+        )
+        for u in panel.treated
+    }
+    half = ratio * error_scale(
+        np.array([abs(e.spread / e.expected) for e in found.values()])
+    )
     rows = []
     for (unit, effect), wide in zip(found.items(), half, strict=True):
         middle = np.log(max(1e-6, 1 + effect.relative))
         low, high = np.expm1([middle - wide, middle + wide])
-        added = effect.effect * float(panel.sizes[unit]) * (len(panel.frame) - panel.start)
-        rows.append({"unit": unit, "relative": effect.relative, "low": low, "high": high, "units": added})
+        added = (
+            effect.effect * float(panel.sizes[unit]) * (len(panel.frame) - panel.start)
+        )
+        rows.append(
+            {
+                "unit": unit,
+                "relative": effect.relative,
+                "low": low,
+                "high": high,
+                "units": added,
+            }
+        )
     return pd.DataFrame(rows).sort_values("units", ascending=False, ignore_index=True)
 
 
@@ -265,18 +393,26 @@ def _money(sales: pd.DataFrame, own: pd.DataFrame, panel: Panel) -> dict[str, fl
     day = pd.to_datetime(sales["day"])
     first = pd.Timestamp(own["starts"].min())
     at = (day - first).dt.days // 7
-    units = sales["category"].fillna("all").astype(str) + ", " + sales["region"].fillna("all").astype(str)
+    units = (
+        sales["category"].fillna("all").astype(str)
+        + ", "
+        + sales["region"].fillna("all").astype(str)
+    )
     mine = units.isin(panel.treated)
     during = sales[mine & (at >= 0) & (at < len(panel.frame) - panel.start)]
     before = sales[mine & (at < 0) & (at >= -panel.start)]
     cost = own["cost"].fillna(0.0).sum() if "cost" in own else 0.0
     return {
-        "units": float(during["units"].sum()), "paid": float(during["amount"].sum()),
-        "usual": float(before["amount"].sum() / max(1e-9, before["units"].sum())), "cost": float(cost),
+        "units": float(during["units"].sum()),
+        "paid": float(during["amount"].sum()),
+        "usual": float(before["amount"].sum() / max(1e-9, before["units"].sum())),
+        "cost": float(cost),
     }
 
 
-def _worth(*, actual: float, paid: float, usual: float, margin: float, lift: float) -> tuple[float, float]:
+def _worth(
+    *, actual: float, paid: float, usual: float, margin: float, lift: float
+) -> tuple[float, float]:
     without = actual / (1 + lift)
     goods = usual * (1 - margin)
     return paid - without * usual, paid - actual * goods - without * usual * margin

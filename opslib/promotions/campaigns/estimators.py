@@ -4,7 +4,6 @@ The structural series has its posterior over both noise sizes by a grid and over
 regression in exact form: no draws, no seeds, the same answer each time.
 """
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -84,9 +83,17 @@ def estimate(panel: Panel, method: str = "sdid") -> Effect:
         4.0
     """
     checks.one_of(method, "method", METHODS)
-    checks.at_least(len(panel.treated), 1, "treated units", "Name the units that had the campaign.")
+    checks.at_least(
+        len(panel.treated), 1, "treated units", "Name the units that had the campaign."
+    )
     y, donors = panel.outcome, panel.donors
-    expected, weights, sd = compare(y, donors.to_numpy(), start=panel.start, treated=len(panel.treated), method=method)
+    expected, weights, sd = compare(
+        y,
+        donors.to_numpy(),
+        start=panel.start,
+        treated=len(panel.treated),
+        method=method,
+    )
     effect, base, spread = claim(y, expected, panel.start)
     return Effect(
         method=method,
@@ -94,13 +101,24 @@ def estimate(panel: Panel, method: str = "sdid") -> Effect:
         relative=effect / base if base else float("nan"),
         expected=base,
         spread=spread,
-        path=pd.DataFrame({"period": donors.index, "actual": y, "expected": expected, "gap": y - expected}),
-        weights=pd.Series(weights, index=donors.columns, name="weight").sort_values(ascending=False),
+        path=pd.DataFrame(
+            {
+                "period": donors.index,
+                "actual": y,
+                "expected": expected,
+                "gap": y - expected,
+            }
+        ),
+        weights=pd.Series(weights, index=donors.columns, name="weight").sort_values(
+            ascending=False
+        ),
         sd=sd,
     )
 
 
-def compare(y: np.ndarray, X: np.ndarray, *, start: int, treated: int, method: str) -> tuple[np.ndarray, np.ndarray, float | None]:
+def compare(
+    y: np.ndarray, X: np.ndarray, *, start: int, treated: int, method: str
+) -> tuple[np.ndarray, np.ndarray, float | None]:
     """Return what `estimate` would expect, its weights and its own standard error.
 
     Args:
@@ -119,14 +137,22 @@ def compare(y: np.ndarray, X: np.ndarray, *, start: int, treated: int, method: s
     return X @ weights + np.mean([shift for _, shift in found]), weights, None
 
 
-def claim(y: np.ndarray, expected: np.ndarray, start: int) -> tuple[float, float, float]:
+def claim(
+    y: np.ndarray, expected: np.ndarray, start: int
+) -> tuple[float, float, float]:
     """Return the mean gap after the start, the mean expected, and the spread before."""
     gap = y - expected
     before = gap[:start] - gap[:start].mean()
-    return float(gap[start:].mean()), float(expected[start:].mean()), float(np.sqrt(np.mean(before**2)))
+    return (
+        float(gap[start:].mean()),
+        float(expected[start:].mean()),
+        float(np.sqrt(np.mean(before**2))),
+    )
 
 
-def simplex_weights(target: np.ndarray, mix: np.ndarray, *, ridge: float = 0.0) -> np.ndarray:
+def simplex_weights(
+    target: np.ndarray, mix: np.ndarray, *, ridge: float = 0.0
+) -> np.ndarray:
     """Return non-negative weights that sum to one and bring a mix nearest to a target.
 
     Minimises |target - mix w|² + ridge |w|² exactly (active set, Lawson and Hanson).
@@ -152,27 +178,39 @@ def simplex_weights(target: np.ndarray, mix: np.ndarray, *, ridge: float = 0.0) 
     return found / found.sum()
 
 
-def _equal(y: np.ndarray, X: np.ndarray, start: int, treated: int) -> tuple[np.ndarray, float]:
+def _equal(
+    y: np.ndarray, X: np.ndarray, start: int, treated: int
+) -> tuple[np.ndarray, float]:
     weights = np.full(X.shape[1], 1 / X.shape[1])
     return weights, float((y - X @ weights)[:start].mean())
 
 
-def _synthetic(y: np.ndarray, X: np.ndarray, start: int, treated: int) -> tuple[np.ndarray, float]:
+def _synthetic(
+    y: np.ndarray, X: np.ndarray, start: int, treated: int
+) -> tuple[np.ndarray, float]:
     return simplex_weights(y[:start], X[:start]), 0.0
 
 
-def _centred(y: np.ndarray, X: np.ndarray, start: int, treated: int) -> tuple[np.ndarray, float]:
+def _centred(
+    y: np.ndarray, X: np.ndarray, start: int, treated: int
+) -> tuple[np.ndarray, float]:
     before, mix = y[:start], X[:start]
     weights = simplex_weights(before - before.mean(), mix - mix.mean(axis=0))
     return weights, float(before.mean() - mix.mean(axis=0) @ weights)
 
 
-def _synthetic_did(y: np.ndarray, X: np.ndarray, start: int, treated: int) -> tuple[np.ndarray, float]:
+def _synthetic_did(
+    y: np.ndarray, X: np.ndarray, start: int, treated: int
+) -> tuple[np.ndarray, float]:
     """Weigh units and periods (Arkhangelsky et al. 2021, their default penalties)."""
     before, after = X[:start], X[start:]
     noise = float(np.diff(before, axis=0).std(ddof=1)) or 1e-12
     zeta = (treated * len(after)) ** 0.25 * noise
-    weights = simplex_weights(y[:start] - y[:start].mean(), before - before.mean(axis=0), ridge=start * zeta**2)
+    weights = simplex_weights(
+        y[:start] - y[:start].mean(),
+        before - before.mean(axis=0),
+        ridge=start * zeta**2,
+    )
     mean_after = after.mean(axis=0)
     times = simplex_weights(
         mean_after - mean_after.mean(), (before - before.mean(axis=1)[:, None]).T,
@@ -205,7 +243,9 @@ class Foretold:
     period_sd: np.ndarray
 
 
-def foretell(before: np.ndarray, donors: np.ndarray, *, confidence: float = 0.9) -> Foretold:
+def foretell(
+    before: np.ndarray, donors: np.ndarray, *, confidence: float = 0.9
+) -> Foretold:
     """Return what a series would have been after a day, from donors known throughout.
 
     The series is a level that drifts very little (its step has a tight prior at a
@@ -242,12 +282,17 @@ def foretell(before: np.ndarray, donors: np.ndarray, *, confidence: float = 0.9)
     shift, wide = donors[:n].mean(axis=0), donors[:n].std(axis=0, ddof=1)
     X = (donors - shift) / np.where(wide > 0, wide, 1.0)
     parts = [_models(y, X, chosen) for chosen in _sets(y, X[:n])]
-    logs, paths, slopes, means, sds, each = (np.concatenate(p) for p in zip(*parts, strict=True))
+    logs, paths, slopes, means, sds, each = (
+        np.concatenate(p) for p in zip(*parts, strict=True)
+    )
     chance = np.exp(logs - special.logsumexp(logs))
     path, weights = chance @ paths, chance @ slopes
     mean = float(chance @ means)
     spread = chance @ (each + (paths[:, n:] - path[n:]) ** 2)
-    low, high = (_quantile(chance, means, sds, q) for q in ((1 - confidence) / 2, (1 + confidence) / 2))
+    low, high = (
+        _quantile(chance, means, sds, q)
+        for q in ((1 - confidence) / 2, (1 + confidence) / 2)
+    )
     return Foretold(
         path=middle + size * path, weights=size * weights / np.where(wide > 0, wide, 1.0),
         sd=size * float(np.sqrt(chance @ (sds**2 + (means - mean) ** 2))),
@@ -294,13 +339,26 @@ def _models(y: np.ndarray, X: np.ndarray, chosen: list[int]) -> tuple[np.ndarray
     share = min(1 - 1e-12, EXPECTED_REGRESSORS / (X.shape[1] + 1))
     prior = len(chosen) * np.log(share) + (X.shape[1] - len(chosen)) * np.log1p(-share)
     smooth = fixed + _RATIOS[:, None, None] * steps
-    inner, across, outer = smooth[:, :n, :n] + np.eye(n), smooth[:, :n, n:], smooth[:, n:, n:]
-    solved = np.linalg.solve(inner, np.concatenate([np.broadcast_to(y[:, None], (len(inner), n, 1)), across], axis=2))
+    inner, across, outer = (
+        smooth[:, :n, :n] + np.eye(n),
+        smooth[:, :n, n:],
+        smooth[:, n:, n:],
+    )
+    solved = np.linalg.solve(
+        inner,
+        np.concatenate(
+            [np.broadcast_to(y[:, None], (len(inner), n, 1)), across], axis=2
+        ),
+    )
     logdet = np.linalg.slogdet(inner)[1]
     after = outer - np.swapaxes(across, 1, 2) @ solved[:, :, 1:] + np.eye(total - n)
     by = solved[:, :, 0]
-    square = by @ y + NOISE_WORTH * (1 - NOISE_R2) + LEVEL_WORTH * LEVEL_GUESS**2 / _RATIOS
-    logs = -((n + NOISE_WORTH + LEVEL_WORTH) / 2) * np.log(_SIZES) - square[:, None] / (2 * _SIZES)
+    square = (
+        by @ y + NOISE_WORTH * (1 - NOISE_R2) + LEVEL_WORTH * LEVEL_GUESS**2 / _RATIOS
+    )
+    logs = -((n + NOISE_WORTH + LEVEL_WORTH) / 2) * np.log(_SIZES) - square[:, None] / (
+        2 * _SIZES
+    )
     whole = special.logsumexp(logs, axis=1)
     variance = np.exp(logs - whole[:, None]) @ _SIZES
     path = np.einsum("rij,rj->ri", smooth[:, :, :n], by)
@@ -308,10 +366,19 @@ def _models(y: np.ndarray, X: np.ndarray, chosen: list[int]) -> tuple[np.ndarray
     weights[:, chosen] = by @ Z[:n] @ slab
     sd = np.sqrt(np.maximum(after.mean(axis=(1, 2)), 1e-12) * variance)
     chance = whole - LEVEL_WORTH / 2 * np.log(_RATIOS) - logdet / 2 + prior
-    return chance, path, weights, path[:, n:].mean(axis=1), sd, np.diagonal(after, axis1=1, axis2=2) * variance[:, None]
+    return (
+        chance,
+        path,
+        weights,
+        path[:, n:].mean(axis=1),
+        sd,
+        np.diagonal(after, axis1=1, axis2=2) * variance[:, None],
+    )
 
 
-def _quantile(chance: np.ndarray, means: np.ndarray, sds: np.ndarray, level: float) -> float:
+def _quantile(
+    chance: np.ndarray, means: np.ndarray, sds: np.ndarray, level: float
+) -> float:
     """Return a quantile of a mixture of normal distributions."""
     reach = 8 * sds.max()
     return float(

@@ -3,9 +3,10 @@
 Alerts come from running sums of bad days. The level that raises one is set so that
 past days, replayed for the campaign's length in blocks of a week with all
 series together, seldom raise any: the budget is for the whole campaign, not for a day.
+
+Long because pace, cause and alert are read off the same daily series.
 """
 
-# fmt: off
 from __future__ import annotations
 
 import datetime as dt
@@ -23,9 +24,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PLANNED = ("sales", "clicks", "conversions", "spend")
-TARGETS = {"sales": "target_sales", "clicks": "target_clicks", "conversions": "target_conversions", "spend": "cost"}
-RATES = {"click_rate": ("clicks", "impressions"), "order_rate": ("conversions", "clicks"), "click_cost": ("spend", "clicks"), "order_cost": ("spend", "conversions")}
-WATCHED = {"click_rate": ("clicks", "impressions"), "order_rate": ("conversions", "clicks"), "click_cost": ("clicks", "spend")}
+TARGETS = {
+    "sales": "target_sales",
+    "clicks": "target_clicks",
+    "conversions": "target_conversions",
+    "spend": "cost",
+}
+RATES = {
+    "click_rate": ("clicks", "impressions"),
+    "order_rate": ("conversions", "clicks"),
+    "click_cost": ("spend", "clicks"),
+    "order_cost": ("spend", "conversions"),
+}
+WATCHED = {
+    "click_rate": ("clicks", "impressions"),
+    "order_rate": ("conversions", "clicks"),
+    "click_cost": ("clicks", "spend"),
+}
 QUIET_DAYS, SLACK, REPLAYS = 182, 0.5, 2000
 
 
@@ -94,7 +109,15 @@ def running(promotions: pd.DataFrame, *, day: dt.date, campaign: str = "") -> st
     return str(begun.sort_values(["starts", "promotion"])["promotion"].iloc[-1])
 
 
-def follow(sales: pd.DataFrame, promotions: pd.DataFrame, spend: pd.DataFrame, *, campaign: str, day: dt.date, confidence: float = 0.9) -> Live:
+def follow(
+    sales: pd.DataFrame,
+    promotions: pd.DataFrame,
+    spend: pd.DataFrame,
+    *,
+    campaign: str,
+    day: dt.date,
+    confidence: float = 0.9,
+) -> Live:
     """Return how far a campaign is against its own targets, and where it will end.
 
     The rest of the campaign is taken to go on at the mean of the days so far, weekday
@@ -114,13 +137,37 @@ def follow(sales: pd.DataFrame, promotions: pd.DataFrame, spend: pd.DataFrame, *
     """
     own = campaign_rows(promotions, running(promotions, day=day, campaign=campaign))
     campaign = str(own["promotion"].iloc[0])
-    starts, ends = (pd.Timestamp(x).date() for x in (own["starts"].min(), own["ends"].max()))
+    starts, ends = (
+        pd.Timestamp(x).date() for x in (own["starts"].min(), own["ends"].max())
+    )
     last = min(day, ends)
-    checks.at_least((last - starts).days + 1, 3, f"days of campaign {campaign!r}", "Look again in some days.")
+    checks.at_least(
+        (last - starts).days + 1,
+        3,
+        f"days of campaign {campaign!r}",
+        "Look again in some days.",
+    )
     days = pd.date_range(starts, last)
-    mine = {"sales": sales[sales["promotion"] == campaign].assign(sales=lambda t: t["amount"]), "spend": spend[spend["promotion"] == campaign]}
-    daily = pd.DataFrame({m: mine["sales" if m == "sales" else "spend"].groupby("day")[m].sum().reindex(days, fill_value=0.0) for m in PLANNED})
-    owner = str(own["owner"].dropna().iloc[0]) if "owner" in own and own["owner"].notna().any() else ""
+    mine = {
+        "sales": sales[sales["promotion"] == campaign].assign(
+            sales=lambda t: t["amount"]
+        ),
+        "spend": spend[spend["promotion"] == campaign],
+    }
+    daily = pd.DataFrame(
+        {
+            m: mine["sales" if m == "sales" else "spend"]
+            .groupby("day")[m]
+            .sum()
+            .reindex(days, fill_value=0.0)
+            for m in PLANNED
+        }
+    )
+    owner = (
+        str(own["owner"].dropna().iloc[0])
+        if "owner" in own and own["owner"].notna().any()
+        else ""
+    )
     weights = _weekdays(sales, own, pd.date_range(starts, ends))
     rows = []
     for measure in PLANNED:
@@ -128,25 +175,60 @@ def follow(sales: pd.DataFrame, promotions: pd.DataFrame, spend: pd.DataFrame, *
             continue
         column = TARGETS[measure]
         target = float(own[column].sum(min_count=1)) if column in own else float("nan")
-        shares = weights if measure == "sales" else np.full(len(weights), 1 / len(weights))
-        so_far, end, low, high = project(daily[measure].to_numpy(), shares, confidence=confidence)
-        rows.append({
-            "measure": measure, "target": target, "so_far": so_far, "due_by_now": target * shares[: len(daily)].sum(),
-            "share": so_far / target if target else float("nan"), "end": end, "low": low, "high": high,
-        })
-    return Live(campaign=campaign, starts=starts, ends=ends, day=last, daily=daily.rename_axis("day").reset_index(), plan=pd.DataFrame(rows), confidence=confidence, weights=weights, owner=owner)
+        shares = (
+            weights if measure == "sales" else np.full(len(weights), 1 / len(weights))
+        )
+        so_far, end, low, high = project(
+            daily[measure].to_numpy(), shares, confidence=confidence
+        )
+        rows.append(
+            {
+                "measure": measure,
+                "target": target,
+                "so_far": so_far,
+                "due_by_now": target * shares[: len(daily)].sum(),
+                "share": so_far / target if target else float("nan"),
+                "end": end,
+                "low": low,
+                "high": high,
+            }
+        )
+    return Live(
+        campaign=campaign,
+        starts=starts,
+        ends=ends,
+        day=last,
+        daily=daily.rename_axis("day").reset_index(),
+        plan=pd.DataFrame(rows),
+        confidence=confidence,
+        weights=weights,
+        owner=owner,
+    )
 
 
-def by_region(sales: pd.DataFrame, promotions: pd.DataFrame, spend: pd.DataFrame, live: Live) -> pd.DataFrame:
+def by_region(
+    sales: pd.DataFrame, promotions: pd.DataFrame, spend: pd.DataFrame, live: Live
+) -> pd.DataFrame:
     """Return the plan of each region of a campaign: region and the columns of `plan`."""
     parts = []
-    for region, own in campaign_rows(promotions, live.campaign).groupby("region", sort=True):
-        part = follow(sales[sales["region"] == region], own, spend[spend["region"] == region], campaign=live.campaign, day=live.day, confidence=live.confidence)
+    for region, own in campaign_rows(promotions, live.campaign).groupby(
+        "region", sort=True
+    ):
+        part = follow(
+            sales[sales["region"] == region],
+            own,
+            spend[spend["region"] == region],
+            campaign=live.campaign,
+            day=live.day,
+            confidence=live.confidence,
+        )
         parts.append(part.plan.assign(region=region))
     return pd.concat(parts, ignore_index=True)
 
 
-def project(values: np.ndarray, shares: np.ndarray, *, confidence: float = 0.9) -> tuple[float, float, float, float]:
+def project(
+    values: np.ndarray, shares: np.ndarray, *, confidence: float = 0.9
+) -> tuple[float, float, float, float]:
     """Return a sum so far, where it will end, and the range of that.
 
     Args:
@@ -161,14 +243,22 @@ def project(values: np.ndarray, shares: np.ndarray, *, confidence: float = 0.9) 
     n, so_far = len(values), float(values.sum())
     ratio, rest = values / shares[:n], shares[n:]
     scatter = float(ratio.std(ddof=1))
-    alike = float(np.clip(np.corrcoef(ratio[:-1], ratio[1:])[0, 1], 0, 0.8)) if n > 6 and scatter > 0 else 0.0
-    error = scatter * np.sqrt(((rest**2).sum() + rest.sum() ** 2 / n) * (1 + alike) / (1 - alike))
+    alike = (
+        float(np.clip(np.corrcoef(ratio[:-1], ratio[1:])[0, 1], 0, 0.8))
+        if n > 6 and scatter > 0
+        else 0.0
+    )
+    error = scatter * np.sqrt(
+        ((rest**2).sum() + rest.sum() ** 2 / n) * (1 + alike) / (1 - alike)
+    )
     half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * error)
     end = so_far + float(ratio.mean() * rest.sum())
     return so_far, end, max(so_far, end - half), end + half
 
 
-def past_ends(sales: pd.DataFrame, promotions: pd.DataFrame, spend: pd.DataFrame, live: Live) -> pd.DataFrame:
+def past_ends(
+    sales: pd.DataFrame, promotions: pd.DataFrame, spend: pd.DataFrame, live: Live
+) -> pd.DataFrame:
     """Return where earlier campaigns were said to end, seen from as far into them.
 
     Args:
@@ -185,27 +275,61 @@ def past_ends(sales: pd.DataFrame, promotions: pd.DataFrame, spend: pd.DataFrame
     over = promotions[pd.to_datetime(promotions["ends"]) <= pd.Timestamp(live.day)]
     parts = []
     for campaign, own in over.groupby("promotion", sort=False):
-        starts, ends = pd.Timestamp(own["starts"].min()), pd.Timestamp(own["ends"].max())
-        seen = (starts + pd.Timedelta(days=max(3, round(passed * ((ends - starts).days + 1))) - 1)).date()
+        starts, ends = (
+            pd.Timestamp(own["starts"].min()),
+            pd.Timestamp(own["ends"].max()),
+        )
+        seen = (
+            starts
+            + pd.Timedelta(days=max(3, round(passed * ((ends - starts).days + 1))) - 1)
+        ).date()
         if seen >= ends.date() or campaign == live.campaign:
             continue
-        told = follow(sales, promotions, spend, campaign=str(campaign), day=seen, confidence=confidence).plan
-        facts = follow(sales, promotions, spend, campaign=str(campaign), day=ends.date()).plan
+        told = follow(
+            sales,
+            promotions,
+            spend,
+            campaign=str(campaign),
+            day=seen,
+            confidence=confidence,
+        ).plan
+        facts = follow(
+            sales, promotions, spend, campaign=str(campaign), day=ends.date()
+        ).plan
         parts.append(told.assign(campaign=campaign, actual=facts["so_far"]))
     names = ["campaign", "measure", "end", "low", "high", "actual"]
-    found = pd.concat(parts, ignore_index=True)[names] if parts else pd.DataFrame(columns=names)
+    found = (
+        pd.concat(parts, ignore_index=True)[names]
+        if parts
+        else pd.DataFrame(columns=names)
+    )
     found = found[found["actual"] > 0].reset_index(drop=True)
-    miss = (found["actual"] - found["end"]).abs() / (found["high"] - found["end"]).clip(lower=1e-9)
-    others = [miss[(found["measure"] == m) & (found.index != i)] for i, m in enumerate(found["measure"])]
-    return found.assign(miss=miss, held=[x <= _factor(o, confidence) for x, o in zip(miss, others, strict=True)])
+    miss = (found["actual"] - found["end"]).abs() / (found["high"] - found["end"]).clip(
+        lower=1e-9
+    )
+    others = [
+        miss[(found["measure"] == m) & (found.index != i)]
+        for i, m in enumerate(found["measure"])
+    ]
+    return found.assign(
+        miss=miss,
+        held=[x <= _factor(o, confidence) for x, o in zip(miss, others, strict=True)],
+    )
 
 
 def widened(live: Live, past: pd.DataFrame) -> Live:
     """Return a campaign whose ranges are as wide as earlier campaigns needed them."""
     plan = live.plan.set_index("measure")
-    factor = pd.Series({m: _factor(past.loc[past["measure"] == m, "miss"], live.confidence) for m in plan.index})
+    factor = pd.Series(
+        {
+            m: _factor(past.loc[past["measure"] == m, "miss"], live.confidence)
+            for m in plan.index
+        }
+    )
     half = (plan["high"] - plan["end"]) * factor
-    plan = plan.assign(low=(plan["end"] - half).clip(lower=plan["so_far"]), high=plan["end"] + half)
+    plan = plan.assign(
+        low=(plan["end"] - half).clip(lower=plan["so_far"]), high=plan["end"] + half
+    )
     return replace(live, plan=plan.reset_index())
 
 
@@ -215,7 +339,13 @@ def _factor(miss: pd.Series, confidence: float) -> float:
     return max(1.0, float(np.sort(miss)[rank - 1])) if len(miss) >= 5 else 1.0
 
 
-def rates(spend: pd.DataFrame, *, campaign: str, by: Sequence[str] = ("region", "channel"), confidence: float = 0.9) -> pd.DataFrame:
+def rates(
+    spend: pd.DataFrame,
+    *,
+    campaign: str,
+    by: Sequence[str] = ("region", "channel"),
+    confidence: float = 0.9,
+) -> pd.DataFrame:
     """Return a campaign's rates by region and channel, with ranges.
 
     The range is of a ratio of daily sums: days, not clicks, are what varies.
@@ -227,15 +357,27 @@ def rates(spend: pd.DataFrame, *, campaign: str, by: Sequence[str] = ("region", 
     own = spend[spend["promotion"] == campaign]
     rows = []
     for key, part in own.groupby(list(by), sort=True):
-        daily = part.groupby("day")[["impressions", "clicks", "conversions", "spend"]].sum()
+        daily = part.groupby("day")[
+            ["impressions", "clicks", "conversions", "spend"]
+        ].sum()
         row = dict(zip(by, key, strict=True)) | daily.sum().to_dict()
         for name, (top, bottom) in RATES.items():
-            row[name], row[f"{name}_low"], row[f"{name}_high"] = _ratio(daily[top].to_numpy(float), daily[bottom].to_numpy(float), confidence)
+            row[name], row[f"{name}_low"], row[f"{name}_high"] = _ratio(
+                daily[top].to_numpy(float), daily[bottom].to_numpy(float), confidence
+            )
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def alerts(sales: pd.DataFrame, promotions: pd.DataFrame, spend: pd.DataFrame, cases: pd.DataFrame, *, live: Live, budget: float = 0.05) -> Alerts:
+def alerts(
+    sales: pd.DataFrame,
+    promotions: pd.DataFrame,
+    spend: pd.DataFrame,
+    cases: pd.DataFrame,
+    *,
+    live: Live,
+    budget: float = 0.05,
+) -> Alerts:
     """Return what gave way in a campaign, within a budget of false alarms.
 
     Watched in each of its regions: clicks per view, orders per click and cost of a
@@ -257,11 +399,20 @@ def alerts(sales: pd.DataFrame, promotions: pd.DataFrame, spend: pd.DataFrame, c
     own = campaign_rows(promotions, live.campaign)
     first = pd.Timestamp(live.starts)
     length = (live.ends - live.starts).days + 1
-    counts, bases = _counted(sales, own, spend, cases, pd.date_range(first - pd.Timedelta(days=4 * QUIET_DAYS), live.day))
+    counts, bases = _counted(
+        sales,
+        own,
+        spend,
+        cases,
+        pd.date_range(first - pd.Timedelta(days=4 * QUIET_DAYS), live.day),
+    )
     quiet = int((counts.index < first).sum())
     checks.at_least(quiet, 56, "days before the campaign", "Load earlier days.")
     found, level = _watch(counts, bases, quiet, length, budget)
-    past = [_watch(counts[: at + length], bases[: at + length], at, length, budget) for at in range(quiet - length, min(QUIET_DAYS, quiet) - 1, -length)]
+    past = [
+        _watch(counts[: at + length], bases[: at + length], at, length, budget)
+        for at in range(quiet - length, min(QUIET_DAYS, quiet) - 1, -length)
+    ]
     sums = _sums(found.to_numpy())
     rows = []
     for at in np.flatnonzero((sums > level).any(axis=0)):
@@ -270,17 +421,44 @@ def alerts(sales: pd.DataFrame, promotions: pd.DataFrame, spend: pd.DataFrame, c
         days = found.index[int(calm[-1] + 1) if len(calm) else 0 :]
         before = counts.index[max(0, quiet - QUIET_DAYS) : quiet]
         usual = counts.loc[before, key].sum() / bases.loc[before, key].sum()
-        change = float(counts.loc[days, key].sum() / (usual * bases.loc[days, key].sum()))
-        rows.append({
-            "series": key[0], "region": key[1], "since": days[0].date(), "seen": found.index[hit].date(),
-            "change": (1 / max(change, 1e-9) if key[0] == "click_cost" else change) - 1, "still": bool(sums[-1, at] > level),
-        })
-    raised = pd.DataFrame(rows, columns=["series", "region", "since", "seen", "change", "still"])
-    false = sum(bool((_sums(scores.to_numpy()) > bound).any()) for scores, bound in past)
-    return Alerts(raised=raised, watched=found.shape[1], level=level, budget=budget, stretches=len(past), false=false)
+        change = float(
+            counts.loc[days, key].sum() / (usual * bases.loc[days, key].sum())
+        )
+        rows.append(
+            {
+                "series": key[0],
+                "region": key[1],
+                "since": days[0].date(),
+                "seen": found.index[hit].date(),
+                "change": (1 / max(change, 1e-9) if key[0] == "click_cost" else change)
+                - 1,
+                "still": bool(sums[-1, at] > level),
+            }
+        )
+    raised = pd.DataFrame(
+        rows, columns=["series", "region", "since", "seen", "change", "still"]
+    )
+    false = sum(
+        bool((_sums(scores.to_numpy()) > bound).any()) for scores, bound in past
+    )
+    return Alerts(
+        raised=raised,
+        watched=found.shape[1],
+        level=level,
+        budget=budget,
+        stretches=len(past),
+        false=false,
+    )
 
 
-def voices(cases: pd.DataFrame, *, campaign: str, day: dt.date, answer_days: int = 2, solve_days: int = 7) -> pd.DataFrame:
+def voices(
+    cases: pd.DataFrame,
+    *,
+    campaign: str,
+    day: dt.date,
+    answer_days: int = 2,
+    solve_days: int = 7,
+) -> pd.DataFrame:
     """Return inquiries and complaints of a campaign, with how long each has waited.
 
     Returns:
@@ -297,10 +475,14 @@ def voices(cases: pd.DataFrame, *, campaign: str, day: dt.date, answer_days: int
     own["waits"] = (resolved.where(~own["open"], today) - opened).dt.days
     answered = (pd.to_datetime(own["answered"]).fillna(today) - opened).dt.days
     own["late"] = (answered > answer_days) | (own["waits"] > solve_days)
-    return own[["case", "kind", "reason", "owner", "opened", "open", "waits", "late"]].sort_values(["open", "waits"], ascending=False, ignore_index=True)
+    return own[
+        ["case", "kind", "reason", "owner", "opened", "open", "waits", "late"]
+    ].sort_values(["open", "waits"], ascending=False, ignore_index=True)
 
 
-def score_kept(kept: pd.DataFrame, sales: pd.DataFrame, *, day: dt.date) -> pd.DataFrame:
+def score_kept(
+    kept: pd.DataFrame, sales: pd.DataFrame, *, day: dt.date
+) -> pd.DataFrame:
     """Return sales ends that earlier runs foretold and that are known now, with `held`.
 
     Args:
@@ -310,20 +492,40 @@ def score_kept(kept: pd.DataFrame, sales: pd.DataFrame, *, day: dt.date) -> pd.D
     """
     levels = sorted((c for c in kept if c.startswith("q")), key=lambda c: float(c[1:]))
     due = kept[pd.to_datetime(kept["due"]) <= pd.Timestamp(day)] if len(kept) else kept
-    facts = due["campaign"].map(sales.groupby("promotion")["amount"].sum()) if len(due) else []
-    return due.assign(held=facts.between(due[levels[0]], due[levels[-1]])) if len(due) else pd.DataFrame(columns=["held"])
+    facts = (
+        due["campaign"].map(sales.groupby("promotion")["amount"].sum())
+        if len(due)
+        else []
+    )
+    return (
+        due.assign(held=facts.between(due[levels[0]], due[levels[-1]]))
+        if len(due)
+        else pd.DataFrame(columns=["held"])
+    )
 
 
-def _weekdays(sales: pd.DataFrame, own: pd.DataFrame, days: pd.DatetimeIndex) -> np.ndarray:
+def _weekdays(
+    sales: pd.DataFrame, own: pd.DataFrame, days: pd.DatetimeIndex
+) -> np.ndarray:
     """Return each day's expected share, by weekday of the half year before."""
     when = pd.to_datetime(sales["day"])
-    past = sales[sales["category"].isin(own["category"]) & (when < days[0]) & (when >= days[0] - pd.Timedelta(days=QUIET_DAYS))]
-    by = past.groupby(pd.to_datetime(past["day"]).dt.dayofweek)["amount"].sum().reindex(range(7), fill_value=0.0)
+    past = sales[
+        sales["category"].isin(own["category"])
+        & (when < days[0])
+        & (when >= days[0] - pd.Timedelta(days=QUIET_DAYS))
+    ]
+    by = (
+        past.groupby(pd.to_datetime(past["day"]).dt.dayofweek)["amount"]
+        .sum()
+        .reindex(range(7), fill_value=0.0)
+    )
     weights = by.to_numpy()[days.dayofweek] + 1e-9
     return weights / weights.sum()
 
 
-def _ratio(top: np.ndarray, bottom: np.ndarray, confidence: float) -> tuple[float, float, float]:
+def _ratio(
+    top: np.ndarray, bottom: np.ndarray, confidence: float
+) -> tuple[float, float, float]:
     n, whole = len(top), float(bottom.sum())
     if n < 3 or whole <= 0:
         return (float("nan"),) * 3
@@ -333,24 +535,47 @@ def _ratio(top: np.ndarray, bottom: np.ndarray, confidence: float) -> tuple[floa
     return value, max(0.0, value - half), value + half
 
 
-def _counted(sales: pd.DataFrame, own: pd.DataFrame, spend: pd.DataFrame, cases: pd.DataFrame, days: pd.DatetimeIndex) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _counted(
+    sales: pd.DataFrame,
+    own: pd.DataFrame,
+    spend: pd.DataFrame,
+    cases: pd.DataFrame,
+    days: pd.DatetimeIndex,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return, for each day and (series, region), a count and what it should grow with."""
     counts, bases = {}, {}
-    channels = spend.loc[spend["promotion"] == own["promotion"].iloc[0], "channel"].unique()
+    channels = spend.loc[
+        spend["promotion"] == own["promotion"].iloc[0], "channel"
+    ].unique()
     money = spend[spend["channel"].isin(channels)]
     for region in sorted(own["region"].unique()):
-        daily = money[money["region"] == region].groupby("day")[["spend", "impressions", "clicks", "conversions"]].sum()
+        daily = (
+            money[money["region"] == region]
+            .groupby("day")[["spend", "impressions", "clicks", "conversions"]]
+            .sum()
+        )
         for name, (count, base) in WATCHED.items():
             counts[(name, region)], bases[(name, region)] = daily[count], daily[base]
         here, mine = sales["region"] == region, sales["category"].isin(own["category"])
-        counts[("sales", region)], bases[("sales", region)] = (sales[here & m].groupby("day")["units"].sum() for m in (mine, ~mine))
-    counts[("complaints", "")] = cases[cases["kind"] == "complaint"].groupby("opened").size()
+        counts[("sales", region)], bases[("sales", region)] = (
+            sales[here & m].groupby("day")["units"].sum() for m in (mine, ~mine)
+        )
+    counts[("complaints", "")] = (
+        cases[cases["kind"] == "complaint"].groupby("opened").size()
+    )
     bases[("complaints", "")] = pd.Series(1.0, index=days)
     first = max(days[0], pd.Timestamp(pd.to_datetime(sales["day"]).min()))
-    return tuple(pd.DataFrame({k: v.reindex(days[days >= first]).fillna(0.0) for k, v in part.items()}) for part in (counts, bases))
+    return tuple(
+        pd.DataFrame(
+            {k: v.reindex(days[days >= first]).fillna(0.0) for k, v in part.items()}
+        )
+        for part in (counts, bases)
+    )
 
 
-def _watch(counts: pd.DataFrame, bases: pd.DataFrame, quiet: int, length: int, budget: float) -> tuple[pd.DataFrame, float]:
+def _watch(
+    counts: pd.DataFrame, bases: pd.DataFrame, quiet: int, length: int, budget: float
+) -> tuple[pd.DataFrame, float]:
     """Return how bad each day from row `quiet` on was, and the level that raises an alert."""
     past = slice(max(0, quiet - QUIET_DAYS), quiet)
     expected = bases * (counts[past].sum() / bases[past].sum())
@@ -377,4 +602,8 @@ def _level(scores: np.ndarray, length: int, budget: float) -> float:
     starts = draw.integers(0, len(scores) - 6, (REPLAYS, blocks))
     at = (starts[:, :, None] + np.arange(7)).reshape(REPLAYS, -1)[:, :length]
     replayed = np.moveaxis(scores[at], 1, 0)
-    return float(np.quantile(_sums(replayed).max(axis=(0, 2)), 1 - budget)) if scores.size else float("inf")
+    return (
+        float(np.quantile(_sums(replayed).max(axis=(0, 2)), 1 - budget))
+        if scores.size
+        else float("inf")
+    )

@@ -1,6 +1,5 @@
 """This module owns the panel: sales by period and unit, who had a campaign, and when."""
 
-# fmt: off
 from __future__ import annotations
 
 import datetime as dt
@@ -40,7 +39,9 @@ class Panel:
     def outcome(self) -> np.ndarray:
         """Mean of the treated units by period, weighed by their sizes."""
         own = list(self.treated)
-        return (self.frame[own] * self.sizes[own]).sum(axis=1).to_numpy() / self.sizes[own].sum()
+        return (self.frame[own] * self.sizes[own]).sum(axis=1).to_numpy() / self.sizes[
+            own
+        ].sum()
 
     @property
     def donors(self) -> pd.DataFrame:
@@ -48,7 +49,13 @@ class Panel:
         return self.frame.drop(columns=list(self.treated))
 
 
-def make_panel(frame: pd.DataFrame, *, treated: Sequence[str], start: int, sizes: pd.Series | None = None) -> Panel:
+def make_panel(
+    frame: pd.DataFrame,
+    *,
+    treated: Sequence[str],
+    start: int,
+    sizes: pd.Series | None = None,
+) -> Panel:
     """Return a checked panel from a wide frame.
 
     Args:
@@ -78,7 +85,9 @@ def make_panel(frame: pd.DataFrame, *, treated: Sequence[str], start: int, sizes
         raise ValueError(msg)
     checks.no_gaps(frame, frame.columns, "the panel")
     sizes = pd.Series(1.0, index=frame.columns) if sizes is None else sizes
-    return Panel(frame=frame.astype(float), sizes=sizes, treated=tuple(treated), start=start)
+    return Panel(
+        frame=frame.astype(float), sizes=sizes, treated=tuple(treated), start=start
+    )
 
 
 def campaign_panel(
@@ -109,7 +118,9 @@ def campaign_panel(
     own = campaign_rows(promotions, campaign)
     first = pd.Timestamp(own["starts"].min())
     last = pd.to_datetime(sales["day"]).max()
-    last = min(last, pd.Timestamp(own["ends"].max()), pd.Timestamp(periods.day(until or last)))
+    last = min(
+        last, pd.Timestamp(own["ends"].max()), pd.Timestamp(periods.day(until or last))
+    )
     weeks = ((last - first).days + 1) // 7
     if weeks < 1:
         msg = f"campaign {campaign!r} has no whole week before {last.date()}; it starts {first.date()}. Judge it later."
@@ -123,8 +134,15 @@ def campaign_panel(
         )
         raise ValueError(msg)
     treated = [unit_name(r.category, r.region) for r in own.itertuples()]
-    busy = busy_units(promotions[promotions["promotion"] != campaign], origin=first.date(), low=-min(pre_weeks, known), high=weeks)
-    return indexed(wide.loc[-min(pre_weeks, known) : weeks - 1], treated=treated, leave_out=busy)
+    busy = busy_units(
+        promotions[promotions["promotion"] != campaign],
+        origin=first.date(),
+        low=-min(pre_weeks, known),
+        high=weeks,
+    )
+    return indexed(
+        wide.loc[-min(pre_weeks, known) : weeks - 1], treated=treated, leave_out=busy
+    )
 
 
 def campaign_rows(promotions: pd.DataFrame, campaign: str) -> pd.DataFrame:
@@ -163,7 +181,9 @@ def quiet_windows(
         begin = -at * weeks
         if begin - pre_weeks < wide.index[0]:
             break
-        busy = busy_units(promotions, origin=until, low=begin - pre_weeks, high=begin + weeks)
+        busy = busy_units(
+            promotions, origin=until, low=begin - pre_weeks, high=begin + weeks
+        )
         window = wide.loc[begin - pre_weeks : begin + weeks - 1]
         if len(set(window) - busy) >= 4:
             found.append(indexed(window, treated=[], leave_out=busy, start=pre_weeks))
@@ -180,17 +200,29 @@ def unit_name(category: object, region: object) -> str:
     return f"{category}, {region}"
 
 
-def weekly_units(sales: pd.DataFrame, *, origin: dt.date, value: str = "units") -> pd.DataFrame:
+def weekly_units(
+    sales: pd.DataFrame, *, origin: dt.date, value: str = "units"
+) -> pd.DataFrame:
     """Return sales by whole week from a day on (rows, week 0 starts then) and unit."""
     at = (pd.to_datetime(sales["day"]) - pd.Timestamp(origin)).dt.days
-    unit = (sales["category"].fillna("all").astype(str) + ", " + sales["region"].fillna("all").astype(str))
-    keyed = pd.DataFrame({"week": at // 7, "unit": unit, "value": sales[value].astype(float)})
-    wide = keyed.pivot_table(index="week", columns="unit", values="value", aggfunc="sum")
+    unit = (
+        sales["category"].fillna("all").astype(str)
+        + ", "
+        + sales["region"].fillna("all").astype(str)
+    )
+    keyed = pd.DataFrame(
+        {"week": at // 7, "unit": unit, "value": sales[value].astype(float)}
+    )
+    wide = keyed.pivot_table(
+        index="week", columns="unit", values="value", aggfunc="sum"
+    )
     wide = wide.reindex(range(int(wide.index[0]), int(wide.index[-1]) + 1)).fillna(0.0)
     return wide[(wide.index * 7 >= at.min()) & (wide.index * 7 + 6 <= at.max())]
 
 
-def busy_units(promotions: pd.DataFrame, *, origin: dt.date, low: int, high: int) -> set[str]:
+def busy_units(
+    promotions: pd.DataFrame, *, origin: dt.date, low: int, high: int
+) -> set[str]:
     """Return units with a campaign in weeks `low` to before `high`, counted from a day."""
     begins = (pd.to_datetime(promotions["starts"]) - pd.Timestamp(origin)).dt.days
     ends = (pd.to_datetime(promotions["ends"]) - pd.Timestamp(origin)).dt.days
@@ -198,7 +230,13 @@ def busy_units(promotions: pd.DataFrame, *, origin: dt.date, low: int, high: int
     return {unit_name(r.category, r.region) for r in rows.itertuples()}
 
 
-def indexed(wide: pd.DataFrame, *, treated: Sequence[str], leave_out: set[str], start: int | None = None) -> Panel:
+def indexed(
+    wide: pd.DataFrame,
+    *,
+    treated: Sequence[str],
+    leave_out: set[str],
+    start: int | None = None,
+) -> Panel:
     """Return a panel of indices (mean before the start is 1) of units with steady sales.
 
     Raises:
@@ -213,5 +251,9 @@ def indexed(wide: pd.DataFrame, *, treated: Sequence[str], leave_out: set[str], 
     if len(treated) and not own:
         msg = f"units {list(treated)[:3]} sold nothing before the start; there is no level to measure a lift from"
         raise ValueError(msg)
-    kept = [u for u in wide if steady[u] and u not in leave_out and u not in treated] + own
-    return make_panel(wide[kept] / level[kept], treated=own, start=start, sizes=level[kept])
+    kept = [
+        u for u in wide if steady[u] and u not in leave_out and u not in treated
+    ] + own
+    return make_panel(
+        wide[kept] / level[kept], treated=own, start=start, sizes=level[kept]
+    )

@@ -5,7 +5,6 @@ interval of a real campaign, the rate of false alarms, the smallest lift that co
 seen, and the choice of the method.
 """
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -97,18 +96,37 @@ def placebo_errors(
     draw = np.random.default_rng(seed)
     rows = []
     for at, window in enumerate(windows):
-        names, values, sizes = list(window.frame), window.frame.to_numpy(), window.sizes.to_numpy()
+        names, values, sizes = (
+            list(window.frame),
+            window.frame.to_numpy(),
+            window.sizes.to_numpy(),
+        )
         for group in _groups(names, size, most, draw):
             own = [names.index(u) for u in group]
-            y, X = values[:, own] @ sizes[own] / sizes[own].sum(), np.delete(values, own, axis=1)
+            y, X = (
+                values[:, own] @ sizes[own] / sizes[own].sum(),
+                np.delete(values, own, axis=1),
+            )
             for method in methods:
-                expected, _, _ = compare(y, X, start=window.start, treated=len(own), method=method)
+                expected, _, _ = compare(
+                    y, X, start=window.start, treated=len(own), method=method
+                )
                 effect, base, spread = claim(y, expected, window.start)
-                rows.append((at, frozenset(group), method, _log(effect / base), abs(spread / base)))
+                rows.append(
+                    (
+                        at,
+                        frozenset(group),
+                        method,
+                        _log(effect / base),
+                        abs(spread / base),
+                    )
+                )
     return pd.DataFrame(rows, columns=["window", "units", "method", "error", "spread"])
 
 
-def stress(errors: pd.DataFrame, *, confidence: float = 0.9, lift: float = 0.075) -> Stress:
+def stress(
+    errors: pd.DataFrame, *, confidence: float = 0.9, lift: float = 0.075
+) -> Stress:
     """Return the card of the methods and the one to take.
 
     Each placebo is judged by an interval made from the others of its own date and of
@@ -136,7 +154,9 @@ def stress(errors: pd.DataFrame, *, confidence: float = 0.9, lift: float = 0.075
     return Stress(card=card, taken=taken, errors=errors, confidence=confidence)
 
 
-def judge(errors: pd.DataFrame, *, confidence: float = 0.9, lift: float = 0.075) -> pd.DataFrame:
+def judge(
+    errors: pd.DataFrame, *, confidence: float = 0.9, lift: float = 0.075
+) -> pd.DataFrame:
     """Return for each placebo what the page would have said of it.
 
     Returns:
@@ -184,34 +204,54 @@ def lift_of(panel: Panel, stressed: Stress) -> Lift:
     now = placebo_errors([quiet], size=len(panel.treated), methods=[method])
     past = stressed.errors[stressed.errors["method"] == method]
     rows = pd.concat([past, now], ignore_index=True)
-    checks.at_least(len(rows), LEAST_PLACEBOS, "dates and places without a campaign", "Load earlier weeks.")
+    checks.at_least(
+        len(rows),
+        LEAST_PLACEBOS,
+        "dates and places without a campaign",
+        "Load earlier weeks.",
+    )
     own = abs(effect.spread / effect.expected)
     scale = error_scale(np.append(rows["spread"].to_numpy(), own))
     half = bound(np.abs(rows["error"].to_numpy()) / scale[:-1], confidence) * scale[-1]
     middle = _log(effect.relative)
     low, high = (float(np.expm1(middle + s * half)) for s in (-1, 1))
-    actual = float(panel.outcome[panel.start :].sum() * panel.sizes[list(panel.treated)].sum())
-    total, total_low, total_high = (actual * r / (1 + r) for r in (effect.relative, low, high))
+    actual = float(
+        panel.outcome[panel.start :].sum() * panel.sizes[list(panel.treated)].sum()
+    )
+    total, total_low, total_high = (
+        actual * r / (1 + r) for r in (effect.relative, low, high)
+    )
     return Lift(
         effect=effect, low=low, high=high, confidence=confidence, total=total, total_low=total_low,
         total_high=total_high, actual=actual,
     )  # fmt: skip
 
 
-def _groups(units: list[str], size: int, most: int, draw: np.random.Generator) -> list[tuple[str, ...]]:
+def _groups(
+    units: list[str], size: int, most: int, draw: np.random.Generator
+) -> list[tuple[str, ...]]:
     """Return groups of units of one family (the name before the comma), at random."""
     families: dict[str, list[str]] = {}
     for unit in units:
         families.setdefault(unit.split(",")[0] if "," in unit else "", []).append(unit)
     each = max(1, most // len(families))
-    return [group for members in families.values() for group in _some(members, min(size, len(members), len(units) - 2), each, draw)]
+    return [
+        group
+        for members in families.values()
+        for group in _some(members, min(size, len(members), len(units) - 2), each, draw)
+    ]
 
 
-def _some(members: list[str], take: int, count: int, draw: np.random.Generator) -> list[tuple[str, ...]]:
+def _some(
+    members: list[str], take: int, count: int, draw: np.random.Generator
+) -> list[tuple[str, ...]]:
     if take == 1 or len(members) <= 8:
         every = list(combinations(members, take))
         return [every[i] for i in draw.permutation(len(every))[:count]]
-    return [tuple(members[i] for i in draw.permutation(len(members))[:take]) for _ in range(count)]
+    return [
+        tuple(members[i] for i in draw.permutation(len(members))[:take])
+        for _ in range(count)
+    ]
 
 
 def _card(judged: pd.DataFrame) -> pd.DataFrame:

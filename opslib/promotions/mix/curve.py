@@ -1,6 +1,5 @@
 """This module owns the response curve: the one object that report, what-if and split use."""
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -53,24 +52,37 @@ class ResponseCurve:
         """
         checks.between(float(spend), f"weekly spend of {self.channels[channel]}", low=0)
         levels = self.levels[channel]
-        place = int(np.clip(np.searchsorted(levels, spend, side="right") - 1, 0, len(levels) - 2))
+        place = int(
+            np.clip(
+                np.searchsorted(levels, spend, side="right") - 1, 0, len(levels) - 2
+            )
+        )
         part = min(1.0, (spend - levels[place]) / (levels[place + 1] - levels[place]))
-        return (1 - part) * self.added[channel, place] + part * self.added[channel, place + 1]
+        return (1 - part) * self.added[channel, place] + part * self.added[
+            channel, place + 1
+        ]
 
     def total(self, split: Array) -> Array:
         """Return the added weekly sales of a split (weekly spend by channel), by draw."""
-        return sum((self.at(c, float(x)) for c, x in enumerate(split)), np.zeros(self.added.shape[2]))
+        return sum(
+            (self.at(c, float(x)) for c, x in enumerate(split)),
+            np.zeros(self.added.shape[2]),
+        )
 
     def next_euro(self, channel: int, spend: float) -> Array:
         """Return the added sales of one more unit of money at a weekly spend, by draw."""
         step = NUDGE * max(spend, float(self.levels[channel, 1]))
         low = max(0.0, spend - step)
-        return (self.at(channel, spend + step) - self.at(channel, low)) / (spend + step - low)
+        return (self.at(channel, spend + step) - self.at(channel, low)) / (
+            spend + step - low
+        )
 
     def beyond(self, split: Array) -> list[str]:
         """Return the channels whose spend lies outside what was seen in any quarter."""
         slack = 1e-6 * (1 + self.seen[:, 1])
-        out = (np.asarray(split) > self.seen[:, 1] + slack) | (np.asarray(split) < self.seen[:, 0] - slack)
+        out = (np.asarray(split) > self.seen[:, 1] + slack) | (
+            np.asarray(split) < self.seen[:, 0] - slack
+        )
         return [c for c, o in zip(self.channels, out, strict=True) if o]
 
 
@@ -92,15 +104,37 @@ def response_curve(mix: Mix, *, points: int = 20) -> ResponseCurve:
     panel, design = mix.panel, mix.design
     weekly = panel.spend.sum(axis=1)
     last = np.arange(len(panel.weeks)) >= len(panel.weeks) - YEAR
-    window = np.array([last if w[last].sum() > 0 else np.ones_like(last) for w in weekly])
+    window = np.array(
+        [last if w[last].sum() > 0 else np.ones_like(last) for w in weekly]
+    )
     now = np.array([w[last].mean() for w in weekly])
     usual = np.array([w[k].mean() for w, k in zip(weekly, window, strict=True)])
-    rolling = np.lib.stride_tricks.sliding_window_view(weekly, QUARTER, axis=1).mean(axis=2)
-    seen = np.stack([np.minimum(rolling.min(axis=1), now), np.maximum(rolling.max(axis=1), now)], axis=1)
+    rolling = np.lib.stride_tricks.sliding_window_view(weekly, QUARTER, axis=1).mean(
+        axis=2
+    )
+    seen = np.stack(
+        [np.minimum(rolling.min(axis=1), now), np.maximum(rolling.max(axis=1), now)],
+        axis=1,
+    )
     top = np.maximum(2.0, 1.5 * seen[:, 1] / usual)
-    scales = np.array([np.r_[np.linspace(0, 1, points + 1), np.linspace(1, t, points + 1)[1:]] for t in top])
+    scales = np.array(
+        [
+            np.r_[np.linspace(0, 1, points + 1), np.linspace(1, t, points + 1)[1:]]
+            for t in top
+        ]
+    )
     added = np.empty((len(now), scales.shape[1], len(mix.paths)))
     for level in range(scales.shape[1]):
-        paths = np.concatenate([contributions(panel, design, d, scale=scales[:, level]) for d in mix.draws]).sum(axis=2)
-        added[:, level] = np.stack([paths[:, c, k].mean(axis=1) for c, k in enumerate(window)])
-    return ResponseCurve(channels=panel.channels, now=now, seen=seen, levels=scales * usual[:, None], added=added)
+        paths = np.concatenate(
+            [contributions(panel, design, d, scale=scales[:, level]) for d in mix.draws]
+        ).sum(axis=2)
+        added[:, level] = np.stack(
+            [paths[:, c, k].mean(axis=1) for c, k in enumerate(window)]
+        )
+    return ResponseCurve(
+        channels=panel.channels,
+        now=now,
+        seen=seen,
+        levels=scales * usual[:, None],
+        added=added,
+    )

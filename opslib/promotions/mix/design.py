@@ -3,7 +3,6 @@
 All of it is projected out once, so that the search only ever sees the channels.
 """
 
-# fmt: off
 from __future__ import annotations
 
 import itertools
@@ -62,24 +61,42 @@ def make_design(panel: Panel) -> Design:
     y = (panel.sales / size[:, None]).ravel()
     lags = lagged(panel.spend / usual[:, None, None])
     lags = np.moveaxis(lags, 0, 1).reshape(len(usual), lags.shape[0], regions * weeks)
-    guess = np.array([saturate(carry_weights(np.array(0.3)) @ x, 1.0, 1.0, "ratio") for x in lags]).T
+    guess = np.array(
+        [saturate(carry_weights(np.array(0.3)) @ x, 1.0, 1.0, "ratio") for x in lags]
+    ).T
     fixed, drifts = _baseline(panel)
     weight = np.ones(regions * weeks)
     for _ in range(2):
-        stiff = _stiffness(y * weight, np.hstack([fixed, guess]) * weight[:, None], [d * weight[:, None] for d in drifts])
+        stiff = _stiffness(
+            y * weight,
+            np.hstack([fixed, guess]) * weight[:, None],
+            [d * weight[:, None] for d in drifts],
+        )
         drift = np.hstack([d * s for d, s in zip(drifts, stiff, strict=True)])
         whole = np.hstack([fixed, guess, drift]) * weight[:, None]
-        ridge = np.r_[np.full(fixed.shape[1] + guess.shape[1], 1e-6), np.ones(drift.shape[1])]
+        ridge = np.r_[
+            np.full(fixed.shape[1] + guess.shape[1], 1e-6), np.ones(drift.shape[1])
+        ]
         told = np.linalg.solve(whole.T @ whole + np.diag(ridge), whole.T @ (y * weight))
         left = (y - whole @ told / weight).reshape(regions, weeks)
         spread = np.maximum(left.std(axis=1), 1e-6)
-        weight = np.repeat(np.clip(np.exp(np.log(spread).mean()) / spread, 0.2, 5), weeks)
+        weight = np.repeat(
+            np.clip(np.exp(np.log(spread).mean()) / spread, 0.2, 5), weeks
+        )
     basis = _orthonormal(fixed * weight[:, None], drift * weight[:, None])
     base = (basis @ (basis.T @ (y * weight)) / weight).reshape(regions, weeks)
-    season = np.clip(base / np.maximum(base.mean(axis=1, keepdims=True), 1e-6), 0.2, 5.0)
+    season = np.clip(
+        base / np.maximum(base.mean(axis=1, keepdims=True), 1e-6), 0.2, 5.0
+    )
     return Design(
-        y=y * weight, lags=lags, weight=weight, season=season.ravel(), flat=fixed.shape[1],
-        basis=basis, size=size, usual=usual,
+        y=y * weight,
+        lags=lags,
+        weight=weight,
+        season=season.ravel(),
+        flat=fixed.shape[1],
+        basis=basis,
+        size=size,
+        usual=usual,
     )
 
 
@@ -87,9 +104,17 @@ def _baseline(panel: Panel) -> tuple[Array, list[Array]]:
     regions, weeks = panel.sales.shape
     at, each = np.arange(weeks), np.eye(regions)
     line = (at - at.mean()) / weeks
-    wave = [f(2 * np.pi * k * at / YEAR_WEEKS) for k in (1, 2) for f in (np.sin, np.cos)] if weeks >= 52 else []
+    wave = (
+        [f(2 * np.pi * k * at / YEAR_WEEKS) for k in (1, 2) for f in (np.sin, np.cos)]
+        if weeks >= 52
+        else []
+    )
     controls = [c.ravel() / max(1e-9, np.abs(c).max()) for c in panel.controls]
-    fixed = [np.kron(e, one) for e in each for one in (np.ones(weeks), line)] + [np.tile(w, regions) for w in wave] + controls
+    fixed = (
+        [np.kron(e, one) for e in each for one in (np.ones(weeks), line)]
+        + [np.tile(w, regions) for w in wave]
+        + controls
+    )
     knots = np.linspace(0, weeks - 1, max(3, weeks // KNOT_WEEKS))
     step = knots[1] - knots[0]
     hats = np.clip(1 - np.abs(at[:, None] - knots) / step, 0, 1)
@@ -110,7 +135,12 @@ def _orthonormal(fixed: Array, random: Array) -> Array:
 def _stiffness(y: Array, fixed: Array, drifts: list[Array]) -> tuple[float, ...]:
     """Return how freely the shared and each region's own drift may move."""
     tried = itertools.product(STIFFNESS, repeat=len(drifts))
-    return max(tried, key=lambda s: _evidence(y, fixed, np.hstack([d * k for d, k in zip(drifts, s, strict=True)])))
+    return max(
+        tried,
+        key=lambda s: _evidence(
+            y, fixed, np.hstack([d * k for d, k in zip(drifts, s, strict=True)])
+        ),
+    )
 
 
 def _evidence(y: Array, fixed: Array, random: Array) -> float:
@@ -122,4 +152,6 @@ def _evidence(y: Array, fixed: Array, random: Array) -> float:
     told = drift.T @ rest
     free = len(y) - keep.shape[1]
     miss = rest @ rest - told @ np.linalg.solve(inner, told)
-    return float(-0.5 * np.linalg.slogdet(inner)[1] - 0.5 * free * np.log(max(miss, 1e-12)))
+    return float(
+        -0.5 * np.linalg.slogdet(inner)[1] - 0.5 * free * np.log(max(miss, 1e-12))
+    )

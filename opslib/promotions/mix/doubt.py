@@ -1,6 +1,5 @@
 """This module owns doubts: where the ways of judging differ, why, and the next test."""
 
-# fmt: off
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -30,7 +29,9 @@ def form_spread(mix: Mix) -> pd.DataFrame:
     """
     frame = pd.DataFrame(mix.by_form).assign(channel=list(mix.panel.channels))
     forms = frame[list(mix.by_form)]
-    return frame.assign(spread=forms.max(axis=1) / forms.min(axis=1).clip(lower=1e-9))[["channel", *mix.by_form, "spread"]]
+    return frame.assign(spread=forms.max(axis=1) / forms.min(axis=1).clip(lower=1e-9))[
+        ["channel", *mix.by_form, "spread"]
+    ]
 
 
 def next_test(mix: Mix, curve: ResponseCurve, *, most_weeks: int = 26) -> pd.DataFrame:
@@ -59,11 +60,22 @@ def next_test(mix: Mix, curve: ResponseCurve, *, most_weeks: int = 26) -> pd.Dat
         low, high = np.quantile(curve.at(c, curve.now[c]), [0.05, 0.95])
         loss = float(paths[:, c].mean())
         weeks = int(np.ceil(((SURE + POWER) * sd / max(loss, 1e-9)) ** 2))
-        rows.append({"channel": name, "doubt": high - low, "regions": ", ".join(mix.panel.regions[i] for i in sorted(dark)), "weeks": min(max(weeks, 2), 10 * most_weeks), "loss": loss, "possible": weeks <= most_weeks})
+        rows.append(
+            {
+                "channel": name,
+                "doubt": high - low,
+                "regions": ", ".join(mix.panel.regions[i] for i in sorted(dark)),
+                "weeks": min(max(weeks, 2), 10 * most_weeks),
+                "loss": loss,
+                "possible": weeks <= most_weeks,
+            }
+        )
     return pd.DataFrame(rows).sort_values("doubt", ascending=False, ignore_index=True)
 
 
-def disagreements(mix: Mix, journeys: pd.DataFrame, tests: tuple[LiftTest, ...] = ()) -> pd.DataFrame:
+def disagreements(
+    mix: Mix, journeys: pd.DataFrame, tests: tuple[LiftTest, ...] = ()
+) -> pd.DataFrame:
     """Return mix, journeys and experiments side by side, with the likely cause of a gap.
 
     Args:
@@ -80,10 +92,16 @@ def disagreements(mix: Mix, journeys: pd.DataFrame, tests: tuple[LiftTest, ...] 
     """
     names, total = mix.panel.channels, mix.paths.sum(axis=(2, 3))
     share = total / np.maximum(total.sum(axis=1, keepdims=True), 1e-9)
-    seen = journeys.set_index("channel") if len(journeys) else pd.DataFrame(columns=["removal", "first", "last"])
+    seen = (
+        journeys.set_index("channel")
+        if len(journeys)
+        else pd.DataFrame(columns=["removal", "first", "last"])
+    )
     common = seen["removal"].reindex([*names, *mix.panel.captured]).dropna()
     spend = mix.panel.spend.reshape(len(names), -1)
-    near = np.corrcoef(spend) - np.eye(len(names)) if len(names) > 1 else np.zeros((1, 1))
+    near = (
+        np.corrcoef(spend) - np.eye(len(names)) if len(names) > 1 else np.zeros((1, 1))
+    )
     spread = form_spread(mix).set_index("channel")["spread"]
     keep = np.concatenate([d.keep for d in mix.draws]).mean(axis=0)
     rows = []
@@ -92,12 +110,41 @@ def disagreements(mix: Mix, journeys: pd.DataFrame, tests: tuple[LiftTest, ...] 
         journey = common.get(name, np.nan) / common.sum() if len(common) else np.nan
         above, below = journey > high, journey < low
         causes = [
-            ("capture", above and seen["last"].get(name, 0) > 1.25 * seen["first"].get(name, 1)), ("together", (above or below) and near[c].max() > TOGETHER),
-            ("window", below and keep[c] > LASTS_LONG), ("forms", (above or below) and spread[name] > FORM_SPREAD), ("views", above or below),
+            (
+                "capture",
+                above and seen["last"].get(name, 0) > 1.25 * seen["first"].get(name, 1),
+            ),
+            ("together", (above or below) and near[c].max() > TOGETHER),
+            ("window", below and keep[c] > LASTS_LONG),
+            ("forms", (above or below) and spread[name] > FORM_SPREAD),
+            ("views", above or below),
         ]
-        rows.append({"channel": name, "share": share[:, c].mean(), "low": low, "high": high, "journey": journey, **_tested(mix, name, tests), "differs": bool(above or below), "cause": next((k for k, true in causes if true), "")})
-    rows += [{"channel": n, "journey": common.get(n, np.nan) / common.sum() if len(common) else np.nan, "differs": True, "cause": "capture"} for n in mix.panel.captured]
-    rows += [{"channel": n, "journey": np.nan, "differs": True, "cause": "no spend"} for n in seen.index if n not in names and n not in mix.panel.captured]
+        rows.append(
+            {
+                "channel": name,
+                "share": share[:, c].mean(),
+                "low": low,
+                "high": high,
+                "journey": journey,
+                **_tested(mix, name, tests),
+                "differs": bool(above or below),
+                "cause": next((k for k, true in causes if true), ""),
+            }
+        )
+    rows += [
+        {
+            "channel": n,
+            "journey": common.get(n, np.nan) / common.sum() if len(common) else np.nan,
+            "differs": True,
+            "cause": "capture",
+        }
+        for n in mix.panel.captured
+    ]
+    rows += [
+        {"channel": n, "journey": np.nan, "differs": True, "cause": "no spend"}
+        for n in seen.index
+        if n not in names and n not in mix.panel.captured
+    ]
     return pd.DataFrame(rows)
 
 
@@ -109,4 +156,7 @@ def _tested(mix: Mix, name: str, tests: tuple[LiftTest, ...]) -> dict[str, float
     weeks = np.asarray((panel.weeks >= test.start) & (panel.weeks <= test.stop))
     places = np.array([not test.regions or r in test.regions for r in panel.regions])
     path = mix.paths[:, panel.channels.index(name)].mean(axis=0)
-    return {"tested": test.lift, "said": float(path[places][:, weeks].sum()) * test.share}
+    return {
+        "tested": test.lift,
+        "said": float(path[places][:, weeks].sum()) * test.share,
+    }

@@ -4,9 +4,10 @@ For each saturation form an ensemble of walkers, begun from many starts, moves t
 the shapes of the channels (carry-over, half point, steepness); what each channel adds
 is drawn between, never negative; baseline and controls are projected out exactly.
 The forms are then averaged.
+
+Long because search, fit and draws share one set of projected series.
 """
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -80,8 +81,13 @@ class Mix:
 
 
 def fit_mix(
-    panel: Panel, *, forms: tuple[str, ...] = FORMS, tests: tuple[LiftTest, ...] = (),
-    draws: int = 400, sweeps: int = 240, seed: int = 1,
+    panel: Panel,
+    *,
+    forms: tuple[str, ...] = FORMS,
+    tests: tuple[LiftTest, ...] = (),
+    draws: int = 400,
+    sweeps: int = 240,
+    seed: int = 1,
 ) -> Mix:
     """Return the fitted mix: what each channel added, averaged over saturation forms.
 
@@ -114,14 +120,30 @@ def fit_mix(
     for form in forms:
         checks.one_of(form, "form", FORMS)
     design = make_design(panel)
-    found = [_Ensemble(panel, design, form, tests, np.random.default_rng([seed, FORMS.index(form)])).run(sweeps) for form in forms]
+    found = [
+        _Ensemble(
+            panel, design, form, tests, np.random.default_rng([seed, FORMS.index(form)])
+        ).run(sweeps)
+        for form in forms
+    ]
     weights = form_weights(found)
-    kept = [_thinned(d, max(2, round(draws * w))) for d, w in zip(found, weights, strict=True) if w > 0.5 / draws]
+    kept = [
+        _thinned(d, max(2, round(draws * w)))
+        for d, w in zip(found, weights, strict=True)
+        if w > 0.5 / draws
+    ]
     paths = [contributions(panel, design, d) for d in kept]
     return Mix(
-        panel=panel, design=design, draws=tuple(kept), seed=seed, paths=np.concatenate(paths),
+        panel=panel,
+        design=design,
+        draws=tuple(kept),
+        seed=seed,
+        paths=np.concatenate(paths),
         weights=dict(zip(forms, map(float, weights), strict=True)),
-        by_form={d.form: p.sum(axis=(2, 3)).mean(axis=0) for d, p in zip(kept, paths, strict=True)},
+        by_form={
+            d.form: p.sum(axis=(2, 3)).mean(axis=0)
+            for d, p in zip(kept, paths, strict=True)
+        },
     )
 
 
@@ -134,12 +156,22 @@ def form_weights(found: list[Draws]) -> Array:
     score = []
     for one in found:
         top = one.fit.max(axis=0)
-        score.append(float((np.log(np.exp(one.fit - top).mean(axis=0)) + top - one.fit.var(axis=0)).sum()))
+        score.append(
+            float(
+                (
+                    np.log(np.exp(one.fit - top).mean(axis=0))
+                    + top
+                    - one.fit.var(axis=0)
+                ).sum()
+            )
+        )
     raw = np.exp(0.5 * (np.array(score) - max(score)))
     return raw / raw.sum()
 
 
-def contributions(panel: Panel, design: Design, draws: Draws, *, scale: Array | None = None) -> Array:
+def contributions(
+    panel: Panel, design: Design, draws: Draws, *, scale: Array | None = None
+) -> Array:
     """Return added sales in money by draw, channel, region and week.
 
     Args:
@@ -154,15 +186,25 @@ def contributions(panel: Panel, design: Design, draws: Draws, *, scale: Array | 
     season = design.season.reshape(regions, weeks) ** draws.power[:, None, None]
     found = np.empty((len(draws.noise), len(panel.channels), regions, weeks))
     for c in range(len(panel.channels)):
-        stock = np.einsum("dl,lrw->drw", carry_weights(draws.keep[:, c]), lags[c] * scale[c])
-        share = saturate(stock, draws.half[:, c, :, None], draws.steep[:, c, None, None], draws.form)
+        stock = np.einsum(
+            "dl,lrw->drw", carry_weights(draws.keep[:, c]), lags[c] * scale[c]
+        )
+        share = saturate(
+            stock, draws.half[:, c, :, None], draws.steep[:, c, None, None], draws.form
+        )
         found[:, c] = share * draws.most[:, c, :, None] * season * design.size[:, None]
     return found
 
 
 def _thinned(draws: Draws, count: int) -> Draws:
     at = np.linspace(0, len(draws.noise) - 1, count).round().astype(int)
-    return Draws(form=draws.form, **{n: getattr(draws, n)[at] for n in ("keep", "half", "steep", "most", "power", "noise", "fit")})
+    return Draws(
+        form=draws.form,
+        **{
+            n: getattr(draws, n)[at]
+            for n in ("keep", "half", "steep", "most", "power", "noise", "fit")
+        },
+    )
 
 
 class _Ensemble:
@@ -174,7 +216,14 @@ class _Ensemble:
 
     walkers = 48
 
-    def __init__(self, panel: Panel, design: Design, form: str, tests: tuple[LiftTest, ...], draw: np.random.Generator) -> None:
+    def __init__(
+        self,
+        panel: Panel,
+        design: Design,
+        form: str,
+        tests: tuple[LiftTest, ...],
+        draw: np.random.Generator,
+    ) -> None:
         self.form, self.design, self.draw = form, design, draw
         self.regions, self.weeks = panel.sales.shape
         self.channels = len(panel.channels)
@@ -182,16 +231,31 @@ class _Ensemble:
         self.shapes = 4 if self.many else 3
         self.wide = self.shapes + (self.regions if self.many else 0)
         self.relative = np.log(design.size) - np.log(design.size).mean()
-        self.tests = [[_test(t, panel, design) for t in tests if t.channel == c] for c in panel.channels]
+        self.tests = [
+            [_test(t, panel, design) for t in tests if t.channel == c]
+            for c in panel.channels
+        ]
         start = draw.normal(size=(self.walkers, self.channels, self.wide))
         self.shape = start * self._spread() + self._middle()
-        self.power = draw.random(self.walkers) if np.log(design.season).std() > 0.02 else np.zeros(self.walkers)
+        self.power = (
+            draw.random(self.walkers)
+            if np.log(design.season).std() > 0.02
+            else np.zeros(self.walkers)
+        )
         self.noise = np.full(self.walkers, design.y.std())
         self.most = np.abs(draw.normal(0, 0.1, (self.walkers, self.channels)))
-        self.column = np.stack([self._columns(c, self.shape[:, c], self.power) for c in range(self.channels)], axis=1)
+        self.column = np.stack(
+            [
+                self._columns(c, self.shape[:, c], self.power)
+                for c in range(self.channels)
+            ],
+            axis=1,
+        )
 
     def _middle(self) -> Array:
-        return np.r_[PRIOR_KEEP[0], PRIOR_HALF[0], PRIOR_STEEP[0], np.zeros(self.wide - 3)]
+        return np.r_[
+            PRIOR_KEEP[0], PRIOR_HALF[0], PRIOR_STEEP[0], np.zeros(self.wide - 3)
+        ]
 
     def _spread(self) -> Array:
         far = np.full(self.wide, PRIOR_REGION)
@@ -223,12 +287,14 @@ class _Ensemble:
         if not self.many:
             return keep, half, steep, np.ones((len(shape), 1))
         half = half * np.exp(expit(shape[:, 3])[:, None] * self.relative)
-        return keep, half, steep, np.exp(shape[:, self.shapes:])
+        return keep, half, steep, np.exp(shape[:, self.shapes :])
 
     def _columns(self, c: int, shape: Array, power: Array) -> Array:
         keep, half, steep, region = self._unpack(shape)
         stock = carry_weights(keep) @ self.design.lags[c]
-        by_row = [np.repeat(v, self.weeks, axis=1) if self.many else v for v in (half, region)]
+        by_row = [
+            np.repeat(v, self.weeks, axis=1) if self.many else v for v in (half, region)
+        ]
         found = saturate(stock, by_row[0], steep[:, None], self.form)
         scaled = self.design.season ** power[:, None] if power.any() else 1.0
         return found * by_row[1] * scaled * self.design.weight
@@ -242,9 +308,13 @@ class _Ensemble:
     def _project(self, rows: Array) -> Array:
         return rows - (rows @ self.design.basis) @ self.design.basis.T
 
-    def _strength(self, c: int, column: Array, left: Array, noise: Array, shape: Array) -> tuple[Array, Array]:
+    def _strength(
+        self, c: int, column: Array, left: Array, noise: Array, shape: Array
+    ) -> tuple[Array, Array]:
         """Return precision and pull of a channel's strength, given its shape."""
-        inner = (column**2).sum(axis=1) - ((column @ self.design.basis) ** 2).sum(axis=1)
+        inner = (column**2).sum(axis=1) - ((column @ self.design.basis) ** 2).sum(
+            axis=1
+        )
         precise = inner / noise**2 + 1 / PRIOR_MOST**2
         pull = (column * left).sum(axis=1) / noise**2
         for seen in self.tests[c]:
@@ -265,9 +335,17 @@ class _Ensemble:
         now, draw, count = self.shape[mine, c], self.draw, len(mine)
         a = draw.integers(0, count, count)
         b = (a + draw.integers(1, count, count)) % count
-        step = np.where(draw.random(count) < 0.1, 1.0, 2.38 / np.sqrt(2 * self.wide) * draw.uniform(0.3, 1.0, count))
+        step = np.where(
+            draw.random(count) < 0.1,
+            1.0,
+            2.38 / np.sqrt(2 * self.wide) * draw.uniform(0.3, 1.0, count),
+        )
         chosen = draw.random((count, self.wide)) < draw.uniform(0.3, 1, count)[:, None]
-        leap = step[:, None] * (self.shape[others[a], c] - self.shape[others[b], c]) * chosen
+        leap = (
+            step[:, None]
+            * (self.shape[others[a], c] - self.shape[others[b], c])
+            * chosen
+        )
         want = now + leap + draw.normal(0, 0.01, now.shape) * self._spread()
         left = self._project(self._left(without=c)[mine])
         noise = self.noise[mine]
@@ -278,9 +356,13 @@ class _Ensemble:
         taken = np.log(draw.random(count)) < gain
         self.shape[mine[taken], c] = want[taken]
         self.column[mine[taken], c] = column[taken]
-        precise, pull = (np.where(taken, new, old) for new, old in zip(after, before, strict=True))
+        precise, pull = (
+            np.where(taken, new, old) for new, old in zip(after, before, strict=True)
+        )
         mean = pull / np.sqrt(precise)
-        self.most[mine, c] = np.maximum(0, mean - ndtri_exp(np.log(draw.random(count)) + log_ndtr(mean))) / np.sqrt(precise)
+        self.most[mine, c] = np.maximum(
+            0, mean - ndtri_exp(np.log(draw.random(count)) + log_ndtr(mean))
+        ) / np.sqrt(precise)
 
     def _move_power(self) -> None:
         """Move how far effects grow with the season."""
@@ -290,8 +372,16 @@ class _Ensemble:
         want = np.abs(want - 2 * np.maximum(0, want - 1))
         want = np.where(want > 1, self.power, want)
         turned = self.column * self.design.season ** (want - self.power)[:, None, None]
-        miss = [((r := self.design.y - np.einsum("wc,wcn->wn", self.most, col)) * self._project(r)).sum(axis=1) for col in (self.column, turned)]
-        taken = np.log(self.draw.random(self.walkers)) < (miss[0] - miss[1]) / (2 * self.noise**2)
+        miss = [
+            (
+                (r := self.design.y - np.einsum("wc,wcn->wn", self.most, col))
+                * self._project(r)
+            ).sum(axis=1)
+            for col in (self.column, turned)
+        ]
+        taken = np.log(self.draw.random(self.walkers)) < (miss[0] - miss[1]) / (
+            2 * self.noise**2
+        )
         self.power = np.where(taken, want, self.power)
         self.column = np.where(taken[:, None, None], turned, self.column)
 
@@ -323,9 +413,14 @@ class _Seen:
     def added(self, ensemble: _Ensemble, shape: Array) -> Array:
         """Return what the test's spend adds per unit of strength, in money."""
         keep, half, steep, region = ensemble._unpack(shape)
-        half, region = (np.repeat(v, ensemble.weeks, axis=1)[:, self.rows] for v in (half, region))
+        half, region = (
+            np.repeat(v, ensemble.weeks, axis=1)[:, self.rows] for v in (half, region)
+        )
         carried = carry_weights(keep)
-        levels = [saturate(carried @ x, half, steep[:, None], ensemble.form) for x in (self.with_lags, self.without_lags)]
+        levels = [
+            saturate(carried @ x, half, steep[:, None], ensemble.form)
+            for x in (self.with_lags, self.without_lags)
+        ]
         return ((levels[0] - levels[1]) * region * self.money).sum(axis=1)
 
 
@@ -337,12 +432,24 @@ def _test(test: LiftTest, panel: Panel, design: Design) -> _Seen:
     regions, weeks = panel.sales.shape
     c = panel.channels.index(test.channel)
     inside = np.zeros((regions, weeks), dtype=bool)
-    inside[[not test.regions or r in test.regions for r in panel.regions]] = (panel.weeks >= test.start) & (panel.weeks <= test.stop)
+    inside[[not test.regions or r in test.regions for r in panel.regions]] = (
+        panel.weeks >= test.start
+    ) & (panel.weeks <= test.stop)
     if not inside.any():
         msg = f"the lift test of {test.channel!r} from {test.start} to {test.stop} in {list(test.regions) or 'all regions'} meets no week of the panel; it must lie within {panel.weeks[0]:%Y-%m-%d} to {panel.weeks[-1]:%Y-%m-%d}"
         raise ValueError(msg)
     spend = panel.spend[c] / design.usual[c]
     rows = np.flatnonzero(inside.ravel())
-    told = [lagged(x).reshape(LAGS, -1)[:, rows] for x in (spend, np.where(inside, spend * (1 - test.share), spend))]
+    told = [
+        lagged(x).reshape(LAGS, -1)[:, rows]
+        for x in (spend, np.where(inside, spend * (1 - test.share), spend))
+    ]
     money = np.repeat(design.size, weeks)[rows]
-    return _Seen(with_lags=told[0], without_lags=told[1], rows=rows, money=money, lift=test.lift, error=(test.high - test.low) / (2 * 1.6448536))
+    return _Seen(
+        with_lags=told[0],
+        without_lags=told[1],
+        rows=rows,
+        money=money,
+        lift=test.lift,
+        error=(test.high - test.low) / (2 * 1.6448536),
+    )

@@ -6,7 +6,6 @@ Each form rises from zero to one and reaches one half at the half point, so that
 same priors serve all of them and only their shape differs.
 """
 
-# fmt: off
 from __future__ import annotations
 
 import numpy as np

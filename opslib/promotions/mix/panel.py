@@ -1,6 +1,5 @@
 """This module owns the data of a channel mix: weekly sales, spend and what else moves sales."""
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
@@ -69,7 +68,10 @@ class Panel:
 
 
 def build_panel(
-    sales: pd.DataFrame, spend: pd.DataFrame, controls: pd.DataFrame = NO_CONTROLS, *,
+    sales: pd.DataFrame,
+    spend: pd.DataFrame,
+    controls: pd.DataFrame = NO_CONTROLS,
+    *,
     captures: tuple[str, ...] | list[str] = (),
 ) -> Panel:
     """Return the weekly panel of a channel mix.
@@ -99,38 +101,86 @@ def build_panel(
         >>> build_panel(sold, spent).spend.shape
         (1, 1, 60)
     """
-    sales = checks.no_gaps(checks.columns(sales, ["week", "region", "amount"], "sales"), ["week", "amount"], "sales")
+    sales = checks.no_gaps(
+        checks.columns(sales, ["week", "region", "amount"], "sales"),
+        ["week", "amount"],
+        "sales",
+    )
     day = "week" if "week" in spend else "day"
-    spend = checks.no_gaps(checks.columns(spend, [day, "region", "channel", "spend"], "spend"), [day, "channel", "spend"], "spend")
+    spend = checks.no_gaps(
+        checks.columns(spend, [day, "region", "channel", "spend"], "spend"),
+        [day, "channel", "spend"],
+        "spend",
+    )
     if (spend["spend"] < 0).any():
         msg = f"spend has {int((spend['spend'] < 0).sum())} negative values, the least {spend['spend'].min():g}; book refunds in the week of the spend"
         raise ValueError(msg)
     spent = spend.assign(week=periods.week_start(spend[day]))
     sold = sales.assign(week=periods.week_start(sales["week"]))
-    spent, sold = (f.assign(region=f["region"].fillna("all").astype(str)) for f in (spent, sold))
+    spent, sold = (
+        f.assign(region=f["region"].fillna("all").astype(str)) for f in (spent, sold)
+    )
     regions = tuple(sorted(set(spent["region"]) & set(sold["region"])))
     if not regions:
-        regions, spent, sold = ("all",), spent.assign(region="all"), sold.assign(region="all")
-    weeks = pd.date_range(max(spent["week"].min(), sold["week"].min()), min(spent["week"].max(), sold["week"].max()), freq="7D")
-    checks.at_least(len(weeks), LEAST_WEEKS, "weeks with sales and spend", "Load earlier weeks.")
+        regions, spent, sold = (
+            ("all",),
+            spent.assign(region="all"),
+            sold.assign(region="all"),
+        )
+    weeks = pd.date_range(
+        max(spent["week"].min(), sold["week"].min()),
+        min(spent["week"].max(), sold["week"].max()),
+        freq="7D",
+    )
+    checks.at_least(
+        len(weeks), LEAST_WEEKS, "weeks with sales and spend", "Load earlier weeks."
+    )
     channels = sorted(set(spent["channel"].astype(str)))
     for name in captures:
         checks.one_of(name, "captures", channels)
     grid = pd.MultiIndex.from_product([regions, weeks])
     by = spent.groupby(["channel", "region", "week"])["spend"].sum()
-    cube = np.array([by.loc[c].reindex(grid, fill_value=0.0).to_numpy().reshape(len(regions), -1) for c in channels])
-    money = sold.groupby(["region", "week"])["amount"].sum().reindex(grid, fill_value=0.0).to_numpy().reshape(len(regions), -1)
-    judged = [i for i, c in enumerate(channels) if c not in captures and cube[i].sum() > 0]
-    checks.at_least(len(judged), 1, "channels with spend to judge", "Load spend, or name fewer in captures.")
+    cube = np.array(
+        [
+            by.loc[c].reindex(grid, fill_value=0.0).to_numpy().reshape(len(regions), -1)
+            for c in channels
+        ]
+    )
+    money = (
+        sold.groupby(["region", "week"])["amount"]
+        .sum()
+        .reindex(grid, fill_value=0.0)
+        .to_numpy()
+        .reshape(len(regions), -1)
+    )
+    judged = [
+        i for i, c in enumerate(channels) if c not in captures and cube[i].sum() > 0
+    ]
+    checks.at_least(
+        len(judged),
+        1,
+        "channels with spend to judge",
+        "Load spend, or name fewer in captures.",
+    )
     values, names = _controls(controls, regions, weeks)
     return Panel(
-        weeks=weeks, regions=regions, channels=tuple(channels[i] for i in judged), sales=money, spend=cube[judged],
-        controls=values, names=names, captured={c: cube[channels.index(c)].sum(axis=0) for c in captures},
+        weeks=weeks,
+        regions=regions,
+        channels=tuple(channels[i] for i in judged),
+        sales=money,
+        spend=cube[judged],
+        controls=values,
+        names=names,
+        captured={c: cube[channels.index(c)].sum(axis=0) for c in captures},
     )
 
 
 def company_panel(
-    sales: pd.DataFrame, spend: pd.DataFrame, holidays: pd.DataFrame, promotions: pd.DataFrame, *,
+    sales: pd.DataFrame,
+    spend: pd.DataFrame,
+    holidays: pd.DataFrame,
+    promotions: pd.DataFrame,
+    *,
     captures: tuple[str, ...] | list[str] = (),
 ) -> Panel:
     """Return the panel with holidays and promotions as controls, see `build_panel`.
@@ -143,8 +193,17 @@ def company_panel(
         captures: Channels that capture demand.
     """
     bare = build_panel(sales, spend, captures=captures)
-    found = [f for f in (calendar_controls(bare.weeks, holidays), promotion_controls(bare.weeks, promotions)) if len(f)]
-    return build_panel(sales, spend, pd.concat(found) if found else NO_CONTROLS, captures=captures)
+    found = [
+        f
+        for f in (
+            calendar_controls(bare.weeks, holidays),
+            promotion_controls(bare.weeks, promotions),
+        )
+        if len(f)
+    ]
+    return build_panel(
+        sales, spend, pd.concat(found) if found else NO_CONTROLS, captures=captures
+    )
 
 
 def calendar_controls(weeks: pd.DatetimeIndex, holidays: pd.DataFrame) -> pd.DataFrame:
@@ -163,16 +222,37 @@ def calendar_controls(weeks: pd.DatetimeIndex, holidays: pd.DataFrame) -> pd.Dat
         [0.57, 0.43, 0.43, 0.57]
     """
     rows = []
-    days = (pd.DatetimeIndex(weeks).to_numpy()[:, None] + np.arange(7) * np.timedelta64(1, "D"))
+    days = pd.DatetimeIndex(weeks).to_numpy()[:, None] + np.arange(7) * np.timedelta64(
+        1, "D"
+    )
     for name, group in holidays.groupby("name"):
-        ahead = np.stack([(np.datetime64(pd.Timestamp(d), "D") - days.astype("datetime64[D]")).astype(int) for d in group["day"]])
-        for label, low, high in (("before", 0, 6), ("earlier", 7, 13), ("after", -4, -1)):
+        ahead = np.stack(
+            [
+                (
+                    np.datetime64(pd.Timestamp(d), "D") - days.astype("datetime64[D]")
+                ).astype(int)
+                for d in group["day"]
+            ]
+        )
+        for label, low, high in (
+            ("before", 0, 6),
+            ("earlier", 7, 13),
+            ("after", -4, -1),
+        ):
             share = ((ahead >= low) & (ahead <= high)).any(axis=0).mean(axis=1)
-            rows += [{"week": w, "region": None, "control": f"{name} {label}", "value": v} for w, v in zip(weeks, share, strict=True) if v > 0]
-    return pd.DataFrame(rows, columns=["week", "region", "control", "value"]).astype({"value": float})
+            rows += [
+                {"week": w, "region": None, "control": f"{name} {label}", "value": v}
+                for w, v in zip(weeks, share, strict=True)
+                if v > 0
+            ]
+    return pd.DataFrame(rows, columns=["week", "region", "control", "value"]).astype(
+        {"value": float}
+    )
 
 
-def promotion_controls(weeks: pd.DatetimeIndex, promotions: pd.DataFrame) -> pd.DataFrame:
+def promotion_controls(
+    weeks: pd.DatetimeIndex, promotions: pd.DataFrame
+) -> pd.DataFrame:
     """Return one control for each promotion: the share of a week it ran in a region.
 
     Args:
@@ -180,12 +260,25 @@ def promotion_controls(weeks: pd.DatetimeIndex, promotions: pd.DataFrame) -> pd.
         promotions: `promotion`, `region`, `starts`, `ends`; may be empty.
     """
     rows = []
-    plan = promotions.drop_duplicates(["promotion", "region"]) if len(promotions) else promotions
+    plan = (
+        promotions.drop_duplicates(["promotion", "region"])
+        if len(promotions)
+        else promotions
+    )
     for row in plan.itertuples():
-        ahead, past = (pd.DatetimeIndex(weeks) - pd.Timestamp(row.starts)).days, (pd.Timestamp(row.ends) - pd.DatetimeIndex(weeks)).days
+        ahead, past = (
+            (pd.DatetimeIndex(weeks) - pd.Timestamp(row.starts)).days,
+            (pd.Timestamp(row.ends) - pd.DatetimeIndex(weeks)).days,
+        )
         share = np.clip(np.minimum(past, 6) - np.maximum(-ahead, 0) + 1, 0, 7) / 7
-        rows += [{"week": w, "region": row.region, "control": str(row.promotion), "value": v} for w, v in zip(weeks, share, strict=True) if v > 0]
-    return pd.DataFrame(rows, columns=["week", "region", "control", "value"]).astype({"value": float})
+        rows += [
+            {"week": w, "region": row.region, "control": str(row.promotion), "value": v}
+            for w, v in zip(weeks, share, strict=True)
+            if v > 0
+        ]
+    return pd.DataFrame(rows, columns=["week", "region", "control", "value"]).astype(
+        {"value": float}
+    )
 
 
 def read_tests(written: list[str]) -> tuple[LiftTest, ...]:
@@ -207,7 +300,20 @@ def read_tests(written: list[str]) -> tuple[LiftTest, ...]:
         parts = [p.strip() for p in str(text).split(";")]
         try:
             share, lift, low, high = (float(p) for p in parts[3:7])
-            found.append(LiftTest(channel=parts[0], start=str(periods.day(parts[1])), stop=str(periods.day(parts[2])), share=share, lift=lift, low=low, high=high, regions=tuple(r.strip() for r in parts[7].split(",")) if len(parts) > 7 else ()))
+            found.append(
+                LiftTest(
+                    channel=parts[0],
+                    start=str(periods.day(parts[1])),
+                    stop=str(periods.day(parts[2])),
+                    share=share,
+                    lift=lift,
+                    low=low,
+                    high=high,
+                    regions=tuple(r.strip() for r in parts[7].split(","))
+                    if len(parts) > 7
+                    else (),
+                )
+            )
         except (ValueError, IndexError) as wrong:
             msg = f"{text!r} is no experiment ({wrong}); write: channel; first week; last week; share off; lift; low; high"
             raise ValueError(msg) from None
@@ -219,16 +325,26 @@ def with_sales(panel: Panel, sales: Array) -> Panel:
     return replace(panel, sales=sales)
 
 
-def _controls(frame: pd.DataFrame, regions: tuple[str, ...], weeks: pd.DatetimeIndex) -> tuple[Array, tuple[str, ...]]:
+def _controls(
+    frame: pd.DataFrame, regions: tuple[str, ...], weeks: pd.DatetimeIndex
+) -> tuple[Array, tuple[str, ...]]:
     checks.columns(frame, ["week", "region", "control", "value"], "controls")
     names = tuple(dict.fromkeys(frame["control"].astype(str)))
     values = np.zeros((len(names), len(regions), len(weeks)))
-    place, when, which = {r: i for i, r in enumerate(regions)}, {w: i for i, w in enumerate(weeks)}, {n: i for i, n in enumerate(names)}
+    place, when, which = (
+        {r: i for i, r in enumerate(regions)},
+        {w: i for i, w in enumerate(weeks)},
+        {n: i for i, n in enumerate(names)},
+    )
     for row in frame.itertuples():
         at = when.get(pd.Timestamp(row.week))
         if at is None:
             continue
-        where = slice(None) if row.region is None or row.region != row.region else place.get(str(row.region))
+        where = (
+            slice(None)
+            if row.region is None or row.region != row.region
+            else place.get(str(row.region))
+        )
         if where is not None:
             values[which[str(row.control)], where, at] += row.value
     used = [i for i in range(len(names)) if np.ptp(values[i]) > 0]

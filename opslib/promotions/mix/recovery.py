@@ -1,6 +1,5 @@
 """This module owns the recovery self-test: known truth, the user's own spend, a refit."""
 
-# fmt: off
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -20,7 +19,14 @@ if TYPE_CHECKING:
 MOST_ERROR = 0.35
 
 
-def example_panel(seed: int = 3, *, weeks: int = 104, regions: int = 1, channels: int = 2, noise: float = 0.06) -> tuple[Panel, np.ndarray]:
+def example_panel(
+    seed: int = 3,
+    *,
+    weeks: int = 104,
+    regions: int = 1,
+    channels: int = 2,
+    noise: float = 0.06,
+) -> tuple[Panel, np.ndarray]:
     """Return a generated panel and its true contributions by channel, region and week.
 
     Bursts of spend, geometric carry-over, a saturation form drawn at random, season,
@@ -34,13 +40,22 @@ def example_panel(seed: int = 3, *, weeks: int = 104, regions: int = 1, channels
     draw = np.random.default_rng([seed, 77])
     at = np.arange(weeks)
     size = 10_000 * draw.uniform(0.6, 1.6, regions)
-    season = 1 + draw.uniform(0.03, 0.15) * np.sin(2 * np.pi * at / 52.18 + draw.uniform(0, 6)) + draw.uniform(-0.1, 0.2) * at / weeks
+    season = (
+        1
+        + draw.uniform(0.03, 0.15) * np.sin(2 * np.pi * at / 52.18 + draw.uniform(0, 6))
+        + draw.uniform(-0.1, 0.2) * at / weeks
+    )
     control = (draw.random((1, regions, weeks)) < 0.08).astype(float)
-    spend, truth = np.zeros((channels, regions, weeks)), np.zeros((channels, regions, weeks))
+    spend, truth = (
+        np.zeros((channels, regions, weeks)),
+        np.zeros((channels, regions, weeks)),
+    )
     for c in range(channels):
         level = np.exp(draw.normal(5.5, 0.8))
         active = draw.random((regions, weeks)) < draw.uniform(0.35, 0.95)
-        wave = np.exp(0.5 * np.sin(2 * np.pi * at / draw.uniform(10, 60) + draw.uniform(0, 6)))
+        wave = np.exp(
+            0.5 * np.sin(2 * np.pi * at / draw.uniform(10, 60) + draw.uniform(0, 6))
+        )
         spend[c] = level * draw.gamma(3, 1 / 3, (regions, weeks)) * active * wave
         keep, half = draw.uniform(0.05, 0.7), level * np.exp(draw.normal(0.3, 0.6))
         form = ("hill", "ratio", "decay", "logistic")[draw.integers(4)]
@@ -48,10 +63,17 @@ def example_panel(seed: int = 3, *, weeks: int = 104, regions: int = 1, channels
         most = draw.uniform(0.05, 0.4) * np.exp(draw.normal(0, 0.15, (regions, 1)))
         stock = np.einsum("l,lrw->rw", carry_weights(np.array(keep)), lagged(spend[c]))
         truth[c] = saturate(stock, half, steep, form) * most * size[:, None]
-    sales = size[:, None] * (season + 0.1 * control[0] + draw.normal(0, noise, (regions, weeks))) + truth.sum(axis=0)
+    sales = size[:, None] * (
+        season + 0.1 * control[0] + draw.normal(0, noise, (regions, weeks))
+    ) + truth.sum(axis=0)
     panel = Panel(
-        weeks=pd.date_range("2023-01-02", periods=weeks, freq="7D"), regions=tuple(f"region {i + 1}" for i in range(regions)),
-        channels=tuple(f"channel {i + 1}" for i in range(channels)), sales=sales, spend=spend, controls=control, names=("event",),
+        weeks=pd.date_range("2023-01-02", periods=weeks, freq="7D"),
+        regions=tuple(f"region {i + 1}" for i in range(regions)),
+        channels=tuple(f"channel {i + 1}" for i in range(channels)),
+        sales=sales,
+        spend=spend,
+        controls=control,
+        names=("event",),
     )
     return panel, truth
 
@@ -61,11 +83,17 @@ def straight_line(panel: Panel) -> np.ndarray:
     design = make_design(panel)
     spend = design.lags[:, 0] * design.weight
     left = spend - (spend @ design.basis) @ design.basis.T
-    told = np.linalg.lstsq(left @ spend.T + 1e-9 * np.eye(len(spend)), left @ design.y, rcond=None)[0]
-    return told * (panel.spend / design.usual[:, None, None] * design.size[:, None]).sum(axis=(1, 2))
+    told = np.linalg.lstsq(
+        left @ spend.T + 1e-9 * np.eye(len(spend)), left @ design.y, rcond=None
+    )[0]
+    return told * (
+        panel.spend / design.usual[:, None, None] * design.size[:, None]
+    ).sum(axis=(1, 2))
 
 
-def self_test(mix: Mix, *, worlds: int = 3, sweeps: int = 60, draws: int = 160, seed: int = 5) -> pd.DataFrame:
+def self_test(
+    mix: Mix, *, worlds: int = 3, sweeps: int = 60, draws: int = 160, seed: int = 5
+) -> pd.DataFrame:
     """Return how well the engine finds a known truth with the user's own spend.
 
     Each world takes one draw of the fitted mix for true, keeps spend and controls,
@@ -90,16 +118,36 @@ def self_test(mix: Mix, *, worlds: int = 3, sweeps: int = 60, draws: int = 160, 
     noise = np.concatenate([d.noise for d in mix.draws])
     shape, size = panel.sales.shape, design.size[:, None]
     rows = []
-    for world, at in enumerate(np.linspace(0, len(noise) - 1, worlds + 2).round().astype(int)[1:-1]):
+    for world, at in enumerate(
+        np.linspace(0, len(noise) - 1, worlds + 2).round().astype(int)[1:-1]
+    ):
         added = mix.paths[at]
         base = (panel.sales - added.sum(axis=0)) / size
-        base = (design.basis @ (design.basis.T @ (base.ravel() * design.weight)) + draw.normal(0, noise[at], base.size)) / design.weight
+        base = (
+            design.basis @ (design.basis.T @ (base.ravel() * design.weight))
+            + draw.normal(0, noise[at], base.size)
+        ) / design.weight
         again = with_sales(panel, base.reshape(shape) * size + added.sum(axis=0))
-        found = fit_mix(again, sweeps=sweeps, draws=draws, seed=mix.seed + world + 1).paths.sum(axis=(2, 3))
+        found = fit_mix(
+            again, sweeps=sweeps, draws=draws, seed=mix.seed + world + 1
+        ).paths.sum(axis=(2, 3))
         low, high = np.quantile(found, [0.05, 0.95], axis=0)
-        truth, mean, line = added.sum(axis=(1, 2)), found.mean(axis=0), straight_line(again)
+        truth, mean, line = (
+            added.sum(axis=(1, 2)),
+            found.mean(axis=0),
+            straight_line(again),
+        )
         rows += [
-            {"world": world, "channel": c, "truth": truth[i], "found": mean[i], "low": low[i], "high": high[i], "line": line[i], "held": low[i] <= truth[i] <= high[i]}
+            {
+                "world": world,
+                "channel": c,
+                "truth": truth[i],
+                "found": mean[i],
+                "low": low[i],
+                "high": high[i],
+                "line": line[i],
+                "held": low[i] <= truth[i] <= high[i],
+            }
             for i, c in enumerate(panel.channels)
         ]
     return pd.DataFrame(rows)
@@ -118,6 +166,17 @@ def verdicts(tested: pd.DataFrame) -> pd.DataFrame:
     """
     checks.columns(tested, ["channel", "truth", "found", "line", "held"], "self-test")
     base = tested["truth"].clip(lower=1e-9)
-    frame = tested.assign(error=(tested["found"] - base).abs() / base, line_error=(tested["line"] - base).abs() / base)
-    told = frame.groupby("channel", sort=False).agg(error=("error", "median"), line_error=("line_error", "median"), coverage=("held", "mean")).reset_index()
+    frame = tested.assign(
+        error=(tested["found"] - base).abs() / base,
+        line_error=(tested["line"] - base).abs() / base,
+    )
+    told = (
+        frame.groupby("channel", sort=False)
+        .agg(
+            error=("error", "median"),
+            line_error=("line_error", "median"),
+            coverage=("held", "mean"),
+        )
+        .reset_index()
+    )
     return told.assign(told=(told["error"] <= MOST_ERROR) & (told["coverage"] >= 0.5))

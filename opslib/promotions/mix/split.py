@@ -1,6 +1,5 @@
 """This module owns the split of a budget: the best one, its gain, the last one's score."""
 
-# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -42,8 +41,11 @@ class Split:
 
 
 def best_split(
-    curve: ResponseCurve, budget: float = 0.0, *,
-    limits: dict[str, tuple[float, float]] | None = None, explore: bool = False,
+    curve: ResponseCurve,
+    budget: float = 0.0,
+    *,
+    limits: dict[str, tuple[float, float]] | None = None,
+    explore: bool = False,
 ) -> Split:
     """Return the split of a weekly budget that adds most sales on average over the draws.
 
@@ -81,14 +83,24 @@ def best_split(
         near = 2 * (min(budget, high.sum()) - low.sum()) / STEPS
         low, high = np.maximum(low, spend - near), np.minimum(high, spend + near)
         spend = _on_grid(curve, budget, low, high)
-    scaled = curve.now * budget / curve.now.sum() if curve.now.sum() else np.full(len(low), budget / len(low))
+    scaled = (
+        curve.now * budget / curve.now.sum()
+        if curve.now.sum()
+        else np.full(len(low), budget / len(low))
+    )
     return Split(
-        channels=curve.channels, now=scaled, spend=spend, gain=curve.total(spend) - curve.total(scaled),
-        beyond=tuple(curve.beyond(spend)), unspent=float(budget - spend.sum()) if budget > 1.005 * spend.sum() else 0.0,
+        channels=curve.channels,
+        now=scaled,
+        spend=spend,
+        gain=curve.total(spend) - curve.total(scaled),
+        beyond=tuple(curve.beyond(spend)),
+        unspent=float(budget - spend.sum()) if budget > 1.005 * spend.sum() else 0.0,
     )
 
 
-def score_plans(curve: ResponseCurve, panel: Panel, record: pd.DataFrame) -> pd.DataFrame:
+def score_plans(
+    curve: ResponseCurve, panel: Panel, record: pd.DataFrame
+) -> pd.DataFrame:
     """Return how earlier splits do on today's curve, each at its own budget.
 
     Args:
@@ -102,9 +114,16 @@ def score_plans(curve: ResponseCurve, panel: Panel, record: pd.DataFrame) -> pd.
         budget adds.
     """
     weekly = panel.spend.sum(axis=1)
-    plans = {"quarter": weekly[:, -13:].mean(axis=1), "before": weekly[:, -26:-13].mean(axis=1)}
+    plans = {
+        "quarter": weekly[:, -13:].mean(axis=1),
+        "before": weekly[:, -26:-13].mean(axis=1),
+    }
     for day, rows in record.groupby("run_day") if len(record) else ():
-        told = rows.drop_duplicates("channel", keep="last").set_index("channel")["spend"].astype(float)
+        told = (
+            rows.drop_duplicates("channel", keep="last")
+            .set_index("channel")["spend"]
+            .astype(float)
+        )
         if set(told.index) == set(curve.channels):
             plans[str(day)] = told[list(curve.channels)].to_numpy()
     rows = []
@@ -112,8 +131,19 @@ def score_plans(curve: ResponseCurve, panel: Panel, record: pd.DataFrame) -> pd.
         if spend.sum() <= 0:
             continue
         added = curve.total(spend)
-        best = curve.total(best_split(curve, float(spend.sum()), explore=True).spend).mean()
-        rows.append({"plan": name, "budget": spend.sum(), "added": added.mean(), "low": np.quantile(added, 0.05), "high": np.quantile(added, 0.95), "share": added.mean() / max(1e-9, best)})
+        best = curve.total(
+            best_split(curve, float(spend.sum()), explore=True).spend
+        ).mean()
+        rows.append(
+            {
+                "plan": name,
+                "budget": spend.sum(),
+                "added": added.mean(),
+                "low": np.quantile(added, 0.05),
+                "high": np.quantile(added, 0.95),
+                "share": added.mean() / max(1e-9, best),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -126,7 +156,11 @@ def _on_grid(curve: ResponseCurve, budget: float, low: Array, high: Array) -> Ar
         levels = low[c] + steps * unit
         worth = np.array([curve.at(c, x).mean() for x in levels])
         worth[levels > high[c] + 1e-9 * (1 + high[c])] = -np.inf
-        every = np.where(steps[:, None] >= steps, best[np.maximum(steps[:, None] - steps, 0)] + worth, -np.inf)
+        every = np.where(
+            steps[:, None] >= steps,
+            best[np.maximum(steps[:, None] - steps, 0)] + worth,
+            -np.inf,
+        )
         taken.append(every.argmax(axis=1))
         best = every.max(axis=1)
     left, spend = int(np.flatnonzero(np.isfinite(best)).max()), np.empty(len(low))
@@ -136,15 +170,24 @@ def _on_grid(curve: ResponseCurve, budget: float, low: Array, high: Array) -> Ar
     return spend
 
 
-def _bounds(curve: ResponseCurve, limits: dict[str, tuple[float, float]], explore: bool) -> tuple[Array, Array]:
-    low, high = (np.zeros(len(curve.now)), curve.levels[:, -1].copy()) if explore else (curve.seen[:, 0].copy(), curve.seen[:, 1].copy())
+def _bounds(
+    curve: ResponseCurve, limits: dict[str, tuple[float, float]], explore: bool
+) -> tuple[Array, Array]:
+    low, high = (
+        (np.zeros(len(curve.now)), curve.levels[:, -1].copy())
+        if explore
+        else (curve.seen[:, 0].copy(), curve.seen[:, 1].copy())
+    )
     for name, (least, most) in limits.items():
         checks.one_of(name, "channel of a limit", curve.channels)
         if not 0 <= least <= most:
             msg = f"the limits of {name!r} are {least:g} to {most:g}; the least must lie between zero and the most"
             raise ValueError(msg)
         at = curve.channels.index(name)
-        low[at], high[at] = max(low[at], least) if not explore else least, min(high[at], most)
+        low[at], high[at] = (
+            max(low[at], least) if not explore else least,
+            min(high[at], most),
+        )
         if low[at] > high[at]:
             msg = f"the limits of {name!r}, {least:g} to {most:g}, miss what was seen, {curve.seen[at, 0]:g} to {curve.seen[at, 1]:g}; widen them or allow spend that was never seen"
             raise ValueError(msg)

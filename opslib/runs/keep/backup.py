@@ -5,7 +5,6 @@ and other records, and the finished runs. It holds neither raw deliveries nor th
 that opens the sealed people: keep that key elsewhere.
 """
 
-# fmt: off
 from __future__ import annotations
 
 import datetime as dt
@@ -40,18 +39,37 @@ def backup(company: str, to: Path | None = None) -> Path:
     """
     house = places.warehouse(company)
     if not house.is_file():
-        raise MissingDataError(say("{company} has no warehouse to back up", company=company))
+        raise MissingDataError(
+            say("{company} has no warehouse to back up", company=company)
+        )
     folder = to or places.data() / "backups" / company
     folder.mkdir(parents=True, exist_ok=True)
     now = dt.datetime.now()
     final = folder / f"{company}_{now:%Y%m%d_%H%M%S_%f}.tar.gz"
     half = final.with_suffix(".half")
     sums: dict[str, str] = {}
-    with manifest.alone(f"{company}-backup"), tarfile.open(half, "w:gz", compresslevel=3) as book:
-        _put(book, sums, f"data/warehouse/{company}.json", json.dumps(read_stamp(company)).encode())
+    with (
+        manifest.alone(f"{company}-backup"),
+        tarfile.open(half, "w:gz", compresslevel=3) as book,
+    ):
+        _put(
+            book,
+            sums,
+            f"data/warehouse/{company}.json",
+            json.dumps(read_stamp(company)).encode(),
+        )
         for path in _files(company):
-            _put(book, sums, path.relative_to(places.root()).as_posix(), path.read_bytes())
-        told = {"company": company, "made": now.isoformat(timespec="seconds"), "files": dict(sums)}
+            _put(
+                book,
+                sums,
+                path.relative_to(places.root()).as_posix(),
+                path.read_bytes(),
+            )
+        told = {
+            "company": company,
+            "made": now.isoformat(timespec="seconds"),
+            "files": dict(sums),
+        }
         _put(book, sums, _LIST, json.dumps(told).encode())
     half.replace(final)
     return final
@@ -73,7 +91,14 @@ def restore(file: Path, *, company: str = "") -> dict[str, Any]:
         place = Path(name)
         told = _unpacked(file, place)
         if company and told["company"] != company:
-            raise OpslibError(say("{file} is a backup of {other}, not of {company}", file=file.name, other=told["company"], company=company))
+            raise OpslibError(
+                say(
+                    "{file} is a backup of {other}, not of {company}",
+                    file=file.name,
+                    other=told["company"],
+                    company=company,
+                )
+            )
         with manifest.alone(f"{told['company']}-backup"):
             _swap_in(told["company"], place)
     return told
@@ -105,7 +130,9 @@ def _files(company: str) -> list[Path]:
     return [p for p in found if p != places.warehouse(company).with_suffix(".json")]
 
 
-def _put(book: tarfile.TarFile, sums: dict[str, str], name: str, content: bytes) -> None:
+def _put(
+    book: tarfile.TarFile, sums: dict[str, str], name: str, content: bytes
+) -> None:
     about = tarfile.TarInfo(name)
     about.size, about.mode = len(content), 0o600
     book.addfile(about, io.BytesIO(content))
@@ -119,11 +146,27 @@ def _unpacked(file: Path, place: Path) -> dict[str, Any]:
             book.extractall(place, filter="data")
         told = json.loads((place / _LIST).read_text("utf-8"))
         places.company_name(told["company"])
-        wrong = [n for n, s in told["files"].items() if hashlib.sha256((place / n).read_bytes()).hexdigest() != s]
+        wrong = [
+            n
+            for n, s in told["files"].items()
+            if hashlib.sha256((place / n).read_bytes()).hexdigest() != s
+        ]
     except (OSError, EOFError, tarfile.TarError, ValueError, KeyError) as error:
-        raise OpslibError(say("{file} is no whole backup ({what}); take another one", file=file.name, what=str(error))) from error
+        raise OpslibError(
+            say(
+                "{file} is no whole backup ({what}); take another one",
+                file=file.name,
+                what=str(error),
+            )
+        ) from error
     if wrong:
-        raise OpslibError(say("{file} is damaged at {where}; take another one", file=file.name, where=wrong[0]))
+        raise OpslibError(
+            say(
+                "{file} is damaged at {where}; take another one",
+                file=file.name,
+                where=wrong[0],
+            )
+        )
     return told
 
 

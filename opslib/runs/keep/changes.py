@@ -1,6 +1,5 @@
 """This module owns what changed between two runs: the numbers, and what could do it."""
 
-# fmt: off
 from __future__ import annotations
 
 from typing import Any
@@ -26,7 +25,12 @@ def of_key(company: str, key: str) -> dict[str, Any]:
     if len({m["key"] for m in hits}) == 1:
         return hits[0]
     raise ParameterError(
-        say("{count} finished runs fit {run}; give a run's key, as its page shows it", count=str(len(hits)), run=repr(key)), name="run"
+        say(
+            "{count} finished runs fit {run}; give a run's key, as its page shows it",
+            count=str(len(hits)),
+            run=repr(key),
+        ),
+        name="run",
     )
 
 
@@ -38,9 +42,14 @@ def causes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[str]]:
         source); an empty list where nothing differs.
     """
     tables = {*old["data"]["tables"], *new["data"]["tables"]}
-    content = [{t: m["data"]["tables"].get(t, {}).get("content") for t in tables} for m in (old, new)]
+    content = [
+        {t: m["data"]["tables"].get(t, {}).get("content") for t in tables}
+        for m in (old, new)
+    ]
     names = {*old["parameters"], *new["parameters"]}
-    given = [(n, old["parameters"].get(n), new["parameters"].get(n)) for n in sorted(names)]
+    given = [
+        (n, old["parameters"].get(n), new["parameters"].get(n)) for n in sorted(names)
+    ]
     source = [m["versions"]["source"] for m in (old, new)]
     return {
         "data": sorted(t for t in tables if content[0][t] != content[1][t]),
@@ -61,17 +70,33 @@ def difference(old: dict[str, Any], new: dict[str, Any]) -> Text:
     """
     if old["name"] != new["name"]:
         raise ParameterError(
-            say("{one} and {other} are different questions; name two runs of the same", one=old["name"], other=new["name"]), name="run"
+            say(
+                "{one} and {other} are different questions; name two runs of the same",
+                one=old["name"],
+                other=new["name"],
+            ),
+            name="run",
         )
     a, b = Finding.from_dict(old["finding"]), Finding.from_dict(new["finding"])
     lines = [_number(a, b, old["day"], new["day"])]
     for name in sorted({*a.facts, *b.facts}):
         before, after = a.facts.get(name), b.facts.get(name)
         if before != after:
-            lines.append(say("  {name}: {before} → {after}", name=name, before=_written(before), after=_written(after)))
+            lines.append(
+                say(
+                    "  {name}: {before} → {after}",
+                    name=name,
+                    before=_written(before),
+                    after=_written(after),
+                )
+            )
     was = {c.name.en: c.passed for c in a.checks}
     lines += [
-        say("  {check}: {state}", check=c.name, state=say("now failed") if c.passed is False else say("now passed"))
+        say(
+            "  {check}: {state}",
+            check=c.name,
+            state=say("now failed") if c.passed is False else say("now passed"),
+        )
         for c in b.checks
         if c.name.en in was and was[c.name.en] != c.passed and c.passed is not None
     ]
@@ -82,13 +107,26 @@ def difference(old: dict[str, Any], new: dict[str, Any]) -> Text:
 def why(old: dict[str, Any], new: dict[str, Any]) -> Text:
     """Say which of data, parameters and code differ between two runs."""
     told = causes(old, new)
-    names = {"data": say("the data"), "parameters": say("the parameters"), "code": say("the code")}
-    parts = [names[kind] if kind == "code" else say("{kind} ({what})", kind=names[kind], what=listing(what)) for kind, what in told.items() if what]
+    names = {
+        "data": say("the data"),
+        "parameters": say("the parameters"),
+        "code": say("the code"),
+    }
+    parts = [
+        names[kind]
+        if kind == "code"
+        else say("{kind} ({what})", kind=names[kind], what=listing(what))
+        for kind, what in told.items()
+        if what
+    ]
     if not parts:
         return say("Neither data nor parameters nor code differ.")
     if len(parts) == 1:
         return say("What differs, and so what did it: {parts}.", parts=parts[0])
-    return say("What differs: {parts}; which of them did it is not told apart.", parts=listing(parts))
+    return say(
+        "What differs: {parts}; which of them did it is not told apart.",
+        parts=listing(parts),
+    )
 
 
 def since_last(told: dict[str, Any]) -> Text | None:
@@ -97,7 +135,10 @@ def since_last(told: dict[str, Any]) -> Text | None:
     before = [
         m
         for m in manifest.of_notebook(told["company"], told["name"])
-        if m["exit"] == "ok" and m["day"] < told["day"] and not m.get("replay") and free(m) == free(told)
+        if m["exit"] == "ok"
+        and m["day"] < told["day"]
+        and not m.get("replay")
+        and free(m) == free(told)
     ]
     if not before:
         return None
@@ -119,7 +160,9 @@ def _number(a: Finding, b: Finding, then: str, now: str) -> Text:
         moved=moved,
         new=card.amount(new.value, new.unit),
         old=card.amount(old.value, old.unit),
-        inside=say("within the range given then") if inside else say("outside the range given then"),
+        inside=say("within the range given then")
+        if inside
+        else say("outside the range given then"),
     )
 
 

@@ -4,7 +4,6 @@ A run older than the rule is stripped to its manifest, so that its words can sti
 scored and its actions followed; the standing answer of each question is never touched.
 """
 
-# fmt: off
 from __future__ import annotations
 
 import datetime as dt
@@ -56,7 +55,12 @@ def plan(company: str, *, days: int = 90) -> list[Leaving]:
         for told in runs:
             path = places.reports() / told["folder"]
             old = dt.datetime.fromisoformat(told["started"]) <= before
-            if told is standing or told is newest or not old or told["exit"] == "running":
+            if (
+                told is standing
+                or told is newest
+                or not old
+                or told["exit"] == "running"
+            ):
                 continue
             kind = "strip" if told["exit"] == "ok" else "broken"
             size = _size(path, kind)
@@ -87,7 +91,11 @@ def prune(leaving: list[Leaving]) -> int:
 
 def told(leaving: list[Leaving]) -> Text:
     """Say in words what a plan lets go, by kind."""
-    names = {"strip": say("old runs, of which the record stays"), "broken": say("failed or lost runs"), "cache": say("kept results of costly steps")}
+    names = {
+        "strip": say("old runs, of which the record stays"),
+        "broken": say("failed or lost runs"),
+        "cache": say("kept results of costly steps"),
+    }
     lines = [
         say(
             "  {count} {what}: {size} MB",
@@ -102,4 +110,8 @@ def told(leaving: list[Leaving]) -> Text:
 
 
 def _size(path: Path, kind: str) -> int:
-    return sum(f.stat().st_size for f in path.rglob("*") if f.is_file() and (kind != "strip" or f.name != manifest.FILE))
+    return sum(
+        f.stat().st_size
+        for f in path.rglob("*")
+        if f.is_file() and (kind != "strip" or f.name != manifest.FILE)
+    )

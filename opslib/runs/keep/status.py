@@ -1,6 +1,5 @@
 """This module owns the state of the house in words: what ran, what failed, how old."""
 
-# fmt: off
 from __future__ import annotations
 
 import datetime as dt
@@ -19,7 +18,14 @@ def report(company: str) -> Text:
     stamp = read_stamp(company)
     held = {n: t for n, t in stamp["tables"].items() if t["rows"]}
     last = max((t["last_day"] for t in held.values()), default="-")
-    lines = [say("{company}: {tables} tables, data to {day}", company=company, tables=str(len(held)), day=last or "-")]
+    lines = [
+        say(
+            "{company}: {tables} tables, data to {day}",
+            company=company,
+            tables=str(len(held)),
+            day=last or "-",
+        )
+    ]
     for entry in listing.entries().values():
         runs = manifest.of_notebook(company, entry.name)
         if not runs:
@@ -30,11 +36,23 @@ def report(company: str) -> Text:
         failed = sum(m["exit"] not in ("ok", "running", "lacking data") for m in runs)
         told = say(
             "  {name}: {exit}, {days} days ago, as of {day}, {seconds} s; {failed} failed of {all} kept",
-            name=entry.name, exit=say_exit(latest["exit"]), days=str(age.days), day=latest["day"],
-            seconds=str(latest.get("seconds", "-")), failed=str(failed), all=str(len(runs)),
+            name=entry.name,
+            exit=say_exit(latest["exit"]),
+            days=str(age.days),
+            day=latest["day"],
+            seconds=str(latest.get("seconds", "-")),
+            failed=str(failed),
+            all=str(len(runs)),
         )
         lines.append(told)
-    sizes = [sum(f.stat().st_size for f in p.rglob("*") if f.is_file()) for p in (places.reports(company), places.warehouse(company).parent)]
-    disk = say("Disk: {reports} MB of reports, {house} MB of warehouses", reports=number(sizes[0] / 1e6, 1), house=number(sizes[1] / 1e6, 1))
+    sizes = [
+        sum(f.stat().st_size for f in p.rglob("*") if f.is_file())
+        for p in (places.reports(company), places.warehouse(company).parent)
+    ]
+    disk = say(
+        "Disk: {reports} MB of reports, {house} MB of warehouses",
+        reports=number(sizes[0] / 1e6, 1),
+        house=number(sizes[1] / 1e6, 1),
+    )
     lines.append(disk)
     return Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines))

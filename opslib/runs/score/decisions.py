@@ -6,7 +6,6 @@ place in the finding, so it stays what it was when later runs say something else
 Each line begins a new one, so that one cut short by a crash spoils no other.
 """
 
-# fmt: off
 from __future__ import annotations
 
 import datetime as dt
@@ -26,10 +25,36 @@ if TYPE_CHECKING:
 
 say = catalogue(__package__ or "opslib.runs.score")
 CHOICES = ("accept", "change", "put-off", "refuse", "done")
-COLUMNS = ["key", "action", "notebook", "room", "owner", "what", "due", "value", "unit", "choice", "by", "why", "when", "until", "reached", "overdue"]
+COLUMNS = [
+    "key",
+    "action",
+    "notebook",
+    "room",
+    "owner",
+    "what",
+    "due",
+    "value",
+    "unit",
+    "choice",
+    "by",
+    "why",
+    "when",
+    "until",
+    "reached",
+    "overdue",
+]
 
 
-def decide(company: str, run: str, action: int, choice: str, *, by: str, why: str = "", **told: Any) -> dict[str, Any]:
+def decide(
+    company: str,
+    run: str,
+    action: int,
+    choice: str,
+    *,
+    by: str,
+    why: str = "",
+    **told: Any,
+) -> dict[str, Any]:
     """Keep what was decided about one action.
 
     Args:
@@ -65,7 +90,10 @@ def decide(company: str, run: str, action: int, choice: str, *, by: str, why: st
     }
     path = _file(company)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with manifest.alone(f"{company}-decisions"), path.open("a", encoding="utf-8") as book:
+    with (
+        manifest.alone(f"{company}-decisions"),
+        path.open("a", encoding="utf-8") as book,
+    ):
         book.write("\n" + json.dumps(line, ensure_ascii=False))
         book.flush()
         os.fsync(book.fileno())
@@ -100,20 +128,33 @@ def actions(company: str, names: list[str]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    today = max((t["last_day"] for t in read_stamp(company)["tables"].values()), default="")
+    today = max(
+        (t["last_day"] for t in read_stamp(company)["tables"].values()), default=""
+    )
     rows: dict[tuple[str, int], dict[str, Any]] = {}
     for name in names:
         run = manifest.standing(manifest.of_notebook(company, name))
         for at, told in enumerate(run["finding"]["actions"] if run else [], 1):
             rows[run["key"], at] = _row(run["key"], at, run, told)
     for line in decided(company):
-        row = _row(line["key"], line["action"], {"name": line["notebook"], **line}, line["told"])
+        row = _row(
+            line["key"],
+            line["action"],
+            {"name": line["notebook"], **line},
+            line["told"],
+        )
         kept = {k: line[k] for k in ("choice", "by", "why", "when", "until", "reached")}
-        rows[line["key"], line["action"]] = {**row, **kept, "due": line["until"] or row["due"]}
+        rows[line["key"], line["action"]] = {
+            **row,
+            **kept,
+            "due": line["until"] or row["due"],
+        }
     for row in rows.values():
         row["overdue"] = row["choice"] not in ("refuse", "done") and row["due"] < today
     frame = pd.DataFrame(list(rows.values()), columns=COLUMNS)
-    return frame.sort_values(["overdue", "due"], ascending=[False, True], ignore_index=True)
+    return frame.sort_values(
+        ["overdue", "due"], ascending=[False, True], ignore_index=True
+    )
 
 
 def _run(company: str, run: str) -> dict[str, Any]:
@@ -122,11 +163,21 @@ def _run(company: str, run: str) -> dict[str, Any]:
     return changes.of_key(company, run)
 
 
-def _wrong(action: int, count: int, choice: str, by: str, why: str, told: dict[str, Any]) -> str:
+def _wrong(
+    action: int, count: int, choice: str, by: str, why: str, told: dict[str, Any]
+) -> str:
     if not 1 <= action <= count:
-        return say("the run has {count} actions; there is no number {action}", count=str(count), action=str(action))
+        return say(
+            "the run has {count} actions; there is no number {action}",
+            count=str(count),
+            action=str(action),
+        )
     if choice not in CHOICES:
-        return say("{choice} is no decision; it may be {known}", choice=repr(choice), known=", ".join(CHOICES))
+        return say(
+            "{choice} is no decision; it may be {known}",
+            choice=repr(choice),
+            known=", ".join(CHOICES),
+        )
     if not by.strip():
         return say("a decision needs a name; add --by")
     if choice in ("change", "put-off", "refuse") and not why.strip():
@@ -136,7 +187,9 @@ def _wrong(action: int, count: int, choice: str, by: str, why: str, told: dict[s
     return ""
 
 
-def _row(key: str, at: int, run: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+def _row(
+    key: str, at: int, run: dict[str, Any], told: dict[str, Any]
+) -> dict[str, Any]:
     return {
         "key": key,
         "action": at,

@@ -4,7 +4,6 @@
 fact; a kind without an entry is kept but not scored.
 """
 
-# fmt: off
 from __future__ import annotations
 
 import functools
@@ -93,7 +92,9 @@ class Facts:
             self.frame = self.frame.assign(_seen=first)
         self._sums: dict[tuple, dict[tuple, tuple[np.ndarray, np.ndarray]]] = {}
 
-    def pair(self, target: dict[str, str], run_day: pd.Timestamp, due: pd.Timestamp) -> tuple[float, float]:
+    def pair(
+        self, target: dict[str, str], run_day: pd.Timestamp, due: pd.Timestamp
+    ) -> tuple[float, float]:
         """Return what came of a prediction, and the guess that the last one comes again.
 
         Args:
@@ -110,12 +111,30 @@ class Facts:
             return self._standing(target, due), self._standing(target, run_day)
         if self.rule.span == "target":
             found = self._series(target, run_day)
-            return (float("nan") if found is None else float(found[1][found[0].searchsorted(due.to_datetime64(), "right")])), float("nan")
-        long = due - run_day if self.rule.span == "run" else pd.Timedelta(days=int(self.rule.span))
+            return (
+                float("nan")
+                if found is None
+                else float(
+                    found[1][found[0].searchsorted(due.to_datetime64(), "right")]
+                )
+            ), float("nan")
+        long = (
+            due - run_day
+            if self.rule.span == "run"
+            else pd.Timedelta(days=int(self.rule.span))
+        )
         last = due - long * -(-(due - run_day) // long)
-        return self.value(target, due - long, due, run_day), self.value(target, last - long, last, run_day)
+        return self.value(target, due - long, due, run_day), self.value(
+            target, last - long, last, run_day
+        )
 
-    def value(self, target: dict[str, str], since: pd.Timestamp, until: pd.Timestamp, run_day: pd.Timestamp) -> float:
+    def value(
+        self,
+        target: dict[str, str],
+        since: pd.Timestamp,
+        until: pd.Timestamp,
+        run_day: pd.Timestamp,
+    ) -> float:
         """Return the sum after `since` and up to `until`; unknown before the data.
 
         Args:
@@ -129,7 +148,9 @@ class Facts:
         found = self._series(target, run_day)
         if found is None:
             return 0.0
-        ends = found[0].searchsorted([since.to_datetime64(), until.to_datetime64()], "right")
+        ends = found[0].searchsorted(
+            [since.to_datetime64(), until.to_datetime64()], "right"
+        )
         return float(found[1][ends[1]] - found[1][ends[0]])
 
     def _standing(self, target: dict[str, str], day: pd.Timestamp) -> float:
@@ -140,12 +161,18 @@ class Facts:
             return float("nan")
         return float(found[1][at] - found[1][at - 1])
 
-    def _series(self, target: dict[str, str], run_day: pd.Timestamp) -> tuple[np.ndarray, np.ndarray] | None:
+    def _series(
+        self, target: dict[str, str], run_day: pd.Timestamp
+    ) -> tuple[np.ndarray, np.ndarray] | None:
         """Return days and running sums of what a target chooses."""
         chosen = {k: v for k, v in target.items() if k in self.frame and v != "all"}
-        return self._of(tuple(sorted(chosen)), run_day).get(tuple(chosen[k] for k in sorted(chosen)))
+        return self._of(tuple(sorted(chosen)), run_day).get(
+            tuple(chosen[k] for k in sorted(chosen))
+        )
 
-    def _of(self, columns: tuple[str, ...], run_day: pd.Timestamp) -> dict[tuple, tuple[np.ndarray, np.ndarray]]:
+    def _of(
+        self, columns: tuple[str, ...], run_day: pd.Timestamp
+    ) -> dict[tuple, tuple[np.ndarray, np.ndarray]]:
         """Return days and running sums for each value of the columns."""
         import numpy as np
 
@@ -158,7 +185,10 @@ class Facts:
             rows = rows.assign(**{c: rows[c].dt.strftime("%Y-%m-%d") for c in dated})
             groups = rows.groupby(list(columns)) if columns else [((), rows)]
             self._sums[key] = {
-                name if isinstance(name, tuple) else (name,): (group["_at"].to_numpy(), np.r_[0.0, group[self.rule.column].to_numpy(float).cumsum()])
+                name if isinstance(name, tuple) else (name,): (
+                    group["_at"].to_numpy(),
+                    np.r_[0.0, group[self.rule.column].to_numpy(float).cumsum()],
+                )
                 for name, group in groups
             }
         return self._sums[key]

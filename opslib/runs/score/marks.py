@@ -5,7 +5,6 @@ off, by its quantile loss, and beside the naive guess that the last like span co
 again.
 """
 
-# fmt: off
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -57,7 +56,11 @@ def score(company: str) -> pd.DataFrame:
     with open_store(company) as store:
         last = pd.Timestamp(store.last_complete_day())
         for name, rule in facts.rules().items():
-            due = [(m, p) for m, p in found if p["name"] == name and pd.Timestamp(p["due"]) <= last]
+            due = [
+                (m, p)
+                for m, p in found
+                if p["name"] == name and pd.Timestamp(p["due"]) <= last
+            ]
             if due:
                 held = facts.Facts(rule, store.read(rule.reads))
                 rows += [r for m, p in due if (r := _mark(held, m, p))]
@@ -91,18 +94,35 @@ def summary(marked: pd.DataFrame) -> pd.DataFrame:
             "due_days": len(by_day),
             "held": group["held"].mean(),
             "promised": group["promised"].mean(),
-            "bias": (group["mid"] - group["actual"]).sum() / total if total else float("nan"),
+            "bias": (group["mid"] - group["actual"]).sum() / total
+            if total
+            else float("nan"),
             "nearer": 1 - both["miss"].sum() / naive if naive else float("nan"),
         }
         rows.append({**row, "verdict": _verdict(row, by_day)})
-    columns = ["name", "room", "notebook", "scored", "due_days", "held", "promised", "bias", "nearer", "verdict"]
+    columns = [
+        "name",
+        "room",
+        "notebook",
+        "scored",
+        "due_days",
+        "held",
+        "promised",
+        "bias",
+        "nearer",
+        "verdict",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _mark(held: facts.Facts, told: dict[str, Any], p: dict[str, Any]) -> dict[str, Any] | None:
+def _mark(
+    held: facts.Facts, told: dict[str, Any], p: dict[str, Any]
+) -> dict[str, Any] | None:
     import pandas as pd
 
-    levels = sorted((float(k), float(v)) for k, v in p["quantiles"].items() if v is not None)
+    levels = sorted(
+        (float(k), float(v)) for k, v in p["quantiles"].items() if v is not None
+    )
     run_day, due = pd.Timestamp(told["day"]), pd.Timestamp(p["due"])
     if len(levels) < 2 or due <= run_day:
         return None

@@ -1,6 +1,5 @@
 """This module owns replaying: past months gone through with what was known then."""
 
-# fmt: off
 from __future__ import annotations
 
 import calendar
@@ -27,7 +26,9 @@ def month_ends(last: dt.date, months: int) -> list[dt.date]:
     return found
 
 
-def replay(company: str, names: list[str] | None = None, *, months: int = 24, **options: Any) -> runner.Batch:
+def replay(
+    company: str, names: list[str] | None = None, *, months: int = 24, **options: Any
+) -> runner.Batch:
     """Run questions as of the end of each past month, so that their words are scored.
 
     Questions with a preset `quick` are asked in that form. What is kept is not done
@@ -43,4 +44,11 @@ def replay(company: str, names: list[str] | None = None, *, months: int = 24, **
     days = ",".join(d.isoformat() for d in month_ends(last, months))
     chosen = listing.chosen(names)
     preset = "quick" if any("quick" in e.presets for e in chosen) else ""
-    return runner.run(company, [e.name for e in chosen], grid={"as_of": days}, preset=preset, replay=True, **options)
+    return runner.run(
+        company,
+        [e.name for e in chosen],
+        grid={"as_of": days},
+        preset=preset,
+        replay=True,
+        **options,
+    )

@@ -5,7 +5,6 @@ told anew. What statistics say (a range that no longer holds, a failed check) sh
 weekly budget, so that false alarms stay few; facts (a failed run, late data) do not.
 """
 
-# fmt: off
 from __future__ import annotations
 
 import datetime as dt
@@ -73,23 +72,35 @@ def tell(company: str, now: dt.datetime | None = None) -> list[tuple[str, Text]]
     with manifest.alone(f"{company}-alerts"):
         holds = gather(company, now)
         told = _open(company, {a.cause for a in holds}, now)
-        return [line for alert in holds for line in _tell_one(company, alert, told, now)]
+        return [
+            line for alert in holds for line in _tell_one(company, alert, told, now)
+        ]
 
 
-def once(company: str, cause: str, channel: dict[str, Any], message: send.Message) -> bool:
+def once(
+    company: str, cause: str, channel: dict[str, Any], message: send.Message
+) -> bool:
     """Send a message through a channel unless this cause went through it before."""
     name = send.name(channel)
     with manifest.alone(f"{company}-alerts"):
         if any(n["cause"] == cause and n["channel"] == name for n in _notes(company)):
             return False
         send.send(channel, message)
-        _note(company, {"cause": cause, "channel": name, "kind": "message"}, dt.datetime.now())
+        _note(
+            company,
+            {"cause": cause, "channel": name, "kind": "message"},
+            dt.datetime.now(),
+        )
     return True
 
 
-def _tell_one(company: str, alert: Alert, told: list[dict[str, Any]], now: dt.datetime) -> Iterator[tuple[str, Text]]:
+def _tell_one(
+    company: str, alert: Alert, told: list[dict[str, Any]], now: dt.datetime
+) -> Iterator[tuple[str, Text]]:
     channels = companies.read(company).alerts
-    budget = min((c.get("budget", BUDGET_PER_WEEK) for c in channels), default=BUDGET_PER_WEEK)
+    budget = min(
+        (c.get("budget", BUDGET_PER_WEEK) for c in channels), default=BUDGET_PER_WEEK
+    )
     for channel in channels:
         name = send.name(channel)
         if any(n["cause"] == alert.cause and n["channel"] == name for n in told):
@@ -98,7 +109,9 @@ def _tell_one(company: str, alert: Alert, told: list[dict[str, Any]], now: dt.da
             yield "waiting", alert.what
             continue
         message = send.Message(
-            title=say("{company}: please look", company=company).in_language(channel.get("language", "en")),
+            title=say("{company}: please look", company=company).in_language(
+                channel.get("language", "en")
+            ),
             text=alert.what.in_language(channel.get("language", "en")),
             link=channel.get("link", ""),
         )
@@ -111,7 +124,9 @@ def _tell_one(company: str, alert: Alert, told: list[dict[str, Any]], now: dt.da
         yield "sent", alert.what
 
 
-def _of_question(company: str, entry: listing.Entry, now: dt.datetime) -> Iterator[Alert]:
+def _of_question(
+    company: str, entry: listing.Entry, now: dt.datetime
+) -> Iterator[Alert]:
     runs = [m for m in manifest.of_notebook(company, entry.name) if not m.get("replay")]
     good = manifest.standing(runs)
     if runs and runs[0]["exit"] not in ("ok", "running", "lacking data", "stopped"):
@@ -123,26 +138,48 @@ def _of_question(company: str, entry: listing.Entry, now: dt.datetime) -> Iterat
             cell=last.get("cell") or "-",
             what=(last.get("message") or "").split("\n")[0][:200],
         )
-        yield Alert(cause=f"run {entry.name} {last['exit']} {last.get('cell')}", kind="run", what=what)
+        yield Alert(
+            cause=f"run {entry.name} {last['exit']} {last.get('cell')}",
+            kind="run",
+            what=what,
+        )
     if not good:
         return
     age = (now - dt.datetime.fromisoformat(good["started"])).days
     if age > 2 * listing.CADENCE_DAYS.get(entry.cadence, 30):
-        what = say("{question} Its answer is {days} days old; nothing has run since.", question=entry.question, days=str(age))
+        what = say(
+            "{question} Its answer is {days} days old; nothing has run since.",
+            question=entry.question,
+            days=str(age),
+        )
         yield Alert(cause=f"silence {entry.name}", kind="silence", what=what)
     for check in good["finding"]["checks"]:
         if check["passed"] is False:
-            what = say("{question} {check}: {what}", question=entry.question, check=words.text(check["name"]), what=words.text(check["sentence"]))
-            yield Alert(cause=f"check {entry.name} {check['name']['en']}", kind="check", what=what)
+            what = say(
+                "{question} {check}: {what}",
+                question=entry.question,
+                check=words.text(check["name"]),
+                what=words.text(check["sentence"]),
+            )
+            yield Alert(
+                cause=f"check {entry.name} {check['name']['en']}",
+                kind="check",
+                what=what,
+            )
 
 
 def _data(company: str) -> Iterator[Alert]:
     stamp = read_stamp(company)
     for late in quality.late(company):
-        yield Alert(cause=f"data {dt.date.today():%Y-%m} {late.en}", kind="data", what=late)
+        yield Alert(
+            cause=f"data {dt.date.today():%Y-%m} {late.en}", kind="data", what=late
+        )
     rows, waiting = stamp.get("delivered", 0), stamp.get("quarantined", 0)
     if rows and waiting > 0.02 * rows:
-        what = say("{share} of the delivered rows are in quarantine; opslib check names the reasons.", share=words.percent(waiting / rows, 1))
+        what = say(
+            "{share} of the delivered rows are in quarantine; opslib check names the reasons.",
+            share=words.percent(waiting / rows, 1),
+        )
         yield Alert(cause="data quarantine", kind="data", what=what)
 
 
@@ -158,9 +195,13 @@ def _ranges(company: str) -> Iterator[Alert]:
                     promised=words.percent(row["promised"]),
                 )
                 if row["verdict"] == "narrow"
-                else say("{label}: a simple guess has been nearer than we were.", label=label)
+                else say(
+                    "{label}: a simple guess has been nearer than we were.", label=label
+                )
             )
-            yield Alert(cause=f"range {row['name']} {row['verdict']}", kind="range", what=what)
+            yield Alert(
+                cause=f"range {row['name']} {row['verdict']}", kind="range", what=what
+            )
 
 
 def _open(company: str, holds: set[str], now: dt.datetime) -> list[dict[str, Any]]:
@@ -178,7 +219,10 @@ def _open(company: str, holds: set[str], now: dt.datetime) -> list[dict[str, Any
 
 def _spent(company: str, channel: str, now: dt.datetime) -> int:
     week = (now - dt.timedelta(days=7)).isoformat()
-    return sum(n["kind"] in STATISTICS and n["channel"] == channel and n["when"] > week for n in _notes(company))
+    return sum(
+        n["kind"] in STATISTICS and n["channel"] == channel and n["when"] > week
+        for n in _notes(company)
+    )
 
 
 def _notes(company: str) -> list[dict[str, Any]]:
@@ -196,7 +240,12 @@ def _note(company: str, told: dict[str, Any], now: dt.datetime) -> None:
     path = _file(company)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as book:
-        book.write("\n" + json.dumps({**told, "when": now.isoformat(timespec="seconds")}, ensure_ascii=False))
+        book.write(
+            "\n"
+            + json.dumps(
+                {**told, "when": now.isoformat(timespec="seconds")}, ensure_ascii=False
+            )
+        )
         book.flush()
         os.fsync(book.fileno())
 

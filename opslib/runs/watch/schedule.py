@@ -4,7 +4,6 @@ A question is due by the calendar (a new day, week, month, quarter or year since
 last answer), so a missed run is caught up at the next look.
 """
 
-# fmt: off
 from __future__ import annotations
 
 import datetime as dt
@@ -27,7 +26,9 @@ if TYPE_CHECKING:
 say = catalogue(__package__ or "opslib.runs.watch")
 
 
-def due(company: str, entry: Entry, stamp: dict[str, Any], now: dt.datetime | None = None) -> Text | None:
+def due(
+    company: str, entry: Entry, stamp: dict[str, Any], now: dt.datetime | None = None
+) -> Text | None:
     """Return why a question is due, or None where it is not.
 
     Args:
@@ -43,11 +44,16 @@ def due(company: str, entry: Entry, stamp: dict[str, Any], now: dt.datetime | No
         return say("never answered")
     last = dt.datetime.fromisoformat(good["started"])
     if last > now:
-        return say("its last answer bears a later date than today; the clock was set back")
+        return say(
+            "its last answer bears a later date than today; the clock was set back"
+        )
     if _period(last, entry.cadence) == _period(now, entry.cadence):
         return None
     held = good["data"]["tables"]
-    if any(stamp["tables"].get(t, {}).get("content") != held[t].get("content") for t in held):
+    if any(
+        stamp["tables"].get(t, {}).get("content") != held[t].get("content")
+        for t in held
+    ):
         return say("its time has come, with new data")
     if good["versions"]["source"] != keys.source_hash():
         return say("its time has come, with a new version")
@@ -59,8 +65,21 @@ def report(company: str, now: dt.datetime | None = None) -> Text:
     stamp, lines = read_stamp(company), []
     for entry in listing.entries().values():
         lack, why = listing.lacking(entry, stamp), due(company, entry, stamp, now)
-        state = say("lacks data: {what}", what=lack[0]) if lack else say("due: {why}", why=why) if why else say("not due")
-        lines.append(say("  {name} ({cadence}): {state}", name=entry.name, cadence=entry.cadence, state=state))
+        state = (
+            say("lacks data: {what}", what=lack[0])
+            if lack
+            else say("due: {why}", why=why)
+            if why
+            else say("not due")
+        )
+        lines.append(
+            say(
+                "  {name} ({cadence}): {state}",
+                name=entry.name,
+                cadence=entry.cadence,
+                state=state,
+            )
+        )
     return Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines))
 
 
@@ -77,9 +96,17 @@ def write(company: str, kind: str, to: Path, *, at: str = "05:15") -> list[Path]
         ParameterError: The kind or the time is none.
     """
     if kind not in ("cron", "systemd"):
-        raise ParameterError(say("{kind} is no scheduler here; write cron or systemd", kind=repr(kind)), name="write", given=kind)
+        raise ParameterError(
+            say("{kind} is no scheduler here; write cron or systemd", kind=repr(kind)),
+            name="write",
+            given=kind,
+        )
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", at):
-        raise ParameterError(say("{at} is no time of day, such as 05:15", at=repr(at)), name="at", given=at)
+        raise ParameterError(
+            say("{at} is no time of day, such as 05:15", at=repr(at)),
+            name="at",
+            given=at,
+        )
     made = _cron(company, at) if kind == "cron" else _systemd(company, at)
     to.mkdir(parents=True, exist_ok=True)
     for name, text in made.items():
@@ -95,7 +122,11 @@ def _cron(company: str, at: str) -> dict[str, str]:
         f"{minute} {hour} * * * {begin} schedule --now --company {company} >> {log}",
         f"@reboot {begin} serve >> {log}",
     ]
-    return {f"opslib-{company}.cron": "".join(line.replace("%", r"\%") + "\n" for line in lines)}
+    return {
+        f"opslib-{company}.cron": "".join(
+            line.replace("%", r"\%") + "\n" for line in lines
+        )
+    }
 
 
 def _systemd(company: str, at: str) -> dict[str, str]:

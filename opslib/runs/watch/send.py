@@ -4,7 +4,6 @@ A value that begins with `env:` names the environment's variable that holds it, 
 addresses with secrets need not stand in `company.toml`.
 """
 
-# fmt: off
 from __future__ import annotations
 
 import datetime as dt
@@ -57,15 +56,29 @@ def send(channel: dict[str, Any], message: Message) -> None:
         way(told, message)
     except KeyError as error:
         raise OpslibError(
-            say("a channel of kind {kind} lacks {word} or is none of file, webhook, mail", kind=repr(told.get("kind")), word=str(error))
+            say(
+                "a channel of kind {kind} lacks {word} or is none of file, webhook, mail",
+                kind=repr(told.get("kind")),
+                word=str(error),
+            )
         ) from None
     except (OSError, smtplib.SMTPException, ValueError) as error:
-        raise OpslibError(say("{kind} did not take the message: {what}", kind=name(channel), what=str(error))) from error
+        raise OpslibError(
+            say(
+                "{kind} did not take the message: {what}",
+                kind=name(channel),
+                what=str(error),
+            )
+        ) from error
 
 
 def name(channel: dict[str, Any]) -> str:
     """Return what a channel is called; no address that may hold a secret."""
-    return " ".join(str(channel[k]) for k in ("kind", "form", "path", "to", "department") if channel.get(k))
+    return " ".join(
+        str(channel[k])
+        for k in ("kind", "form", "path", "to", "department")
+        if channel.get(k)
+    )
 
 
 def body(form: str, message: Message) -> dict[str, Any]:
@@ -79,24 +92,50 @@ def body(form: str, message: Message) -> dict[str, Any]:
         {'text': '*Late*\nSales are late.'}
     """
     more = f"\n{message.link}" if message.link else ""
-    marked = f"**{message.title}**\n\n{message.text}" + (f"\n\n[{message.link}]({message.link})" if message.link else "")
+    marked = f"**{message.title}**\n\n{message.text}" + (
+        f"\n\n[{message.link}]({message.link})" if message.link else ""
+    )
     if form == "plain":
         return {"title": message.title, "text": message.text, "link": message.link}
     if form == "wecom":
         return {"msgtype": "markdown", "markdown": {"content": _cut(marked, 4096)}}
     if form == "dingtalk":
-        return {"msgtype": "markdown", "markdown": {"title": message.title, "text": _cut(marked, 20_000)}}
+        return {
+            "msgtype": "markdown",
+            "markdown": {"title": message.title, "text": _cut(marked, 20_000)},
+        }
     if form == "feishu":
-        return {"msg_type": "text", "content": {"text": _cut(f"{message.title}\n{message.text}{more}", 20_000)}}
+        return {
+            "msg_type": "text",
+            "content": {"text": _cut(f"{message.title}\n{message.text}{more}", 20_000)},
+        }
     if form == "slack":
         return {"text": _cut(f"*{message.title}*\n{message.text}{more}", 40_000)}
     if form == "teams":
         blocks = [
-            {"type": "TextBlock", "text": message.title, "weight": "Bolder", "wrap": True},
+            {
+                "type": "TextBlock",
+                "text": message.title,
+                "weight": "Bolder",
+                "wrap": True,
+            },
             {"type": "TextBlock", "text": message.text + more, "wrap": True},
         ]
-        card = {"type": "AdaptiveCard", "$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "version": "1.4", "body": blocks}
-        return {"type": "message", "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive", "content": card}]}
+        card = {
+            "type": "AdaptiveCard",
+            "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+            "version": "1.4",
+            "body": blocks,
+        }
+        return {
+            "type": "message",
+            "attachments": [
+                {
+                    "contentType": "application/vnd.microsoft.card.adaptive",
+                    "content": card,
+                }
+            ],
+        }
     msg = f"webhook form {form!r} is not known; use one of {FORMS}"
     raise ValueError(msg)
 
@@ -105,7 +144,10 @@ def _to_file(told: dict[str, Any], message: Message) -> None:
     path = Path(told["path"])
     path = path if path.is_absolute() else places.root() / path
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = {"when": dt.datetime.now().isoformat(timespec="seconds"), **body("plain", message)}
+    line = {
+        "when": dt.datetime.now().isoformat(timespec="seconds"),
+        **body("plain", message),
+    }
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
@@ -115,8 +157,12 @@ def _to_webhook(told: dict[str, Any], message: Message) -> None:
     if not url.startswith(("https://", "http://")):
         msg = "its url does not begin with https:// or http://"
         raise ValueError(msg)
-    content = json.dumps(body(told.get("form", "plain"), message), ensure_ascii=False).encode()
-    request = urllib.request.Request(url, content, {"Content-Type": "application/json; charset=utf-8"})
+    content = json.dumps(
+        body(told.get("form", "plain"), message), ensure_ascii=False
+    ).encode()
+    request = urllib.request.Request(
+        url, content, {"Content-Type": "application/json; charset=utf-8"}
+    )
     with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
         said = answer.read(10_000).decode("utf-8", "replace")
     _refused(said)
@@ -137,11 +183,19 @@ def _refused(said: str) -> None:
 
 def _to_mail(told: dict[str, Any], message: Message) -> None:
     mail = EmailMessage()
-    mail["Subject"], mail["From"], mail["To"] = (" ".join(message.title.split()), told["sender"], told["to"])
+    mail["Subject"], mail["From"], mail["To"] = (
+        " ".join(message.title.split()),
+        told["sender"],
+        told["to"],
+    )
     mail.set_content(message.text + (f"\n\n{message.link}" if message.link else ""))
     if message.picture:
-        mail.add_attachment(message.picture, maintype="image", subtype="png", filename="picture.png")
-    with smtplib.SMTP(told["host"], int(told.get("port", 587)), timeout=_SECONDS) as server:
+        mail.add_attachment(
+            message.picture, maintype="image", subtype="png", filename="picture.png"
+        )
+    with smtplib.SMTP(
+        told["host"], int(told.get("port", 587)), timeout=_SECONDS
+    ) as server:
         if told.get("user"):
             server.starttls(context=ssl.create_default_context())
             server.login(told["user"], told["password"])
@@ -152,7 +206,12 @@ def _value(told: Any) -> Any:
     if isinstance(told, str) and told.startswith("env:"):
         found = os.environ.get(told[4:])
         if not found:
-            raise OpslibError(say("the environment holds no {name}, which a channel names", name=told[4:]))
+            raise OpslibError(
+                say(
+                    "the environment holds no {name}, which a channel names",
+                    name=told[4:],
+                )
+            )
         return found
     return told
 
