@@ -140,11 +140,14 @@ def draft(
     chosen = trust_target * target + (1 - trust_target) * float(demand.mean())
     units = books.units
     kind, base = units["kind"].to_numpy(), told.table["forecast"].to_numpy(float)
-    rises = lambda growth: np.select(
-        [kind == "revenue", kind == "cost"],
-        [1 + growth, (1 + growth) * (1 + inflation)],
-        1 + inflation,
-    )
+
+    def rises(growth: np.ndarray | float) -> np.ndarray:
+        return np.select(
+            [kind == "revenue", kind == "cost"],
+            [1 + growth, (1 + growth) * (1 + inflation)],
+            1 + inflation,
+        )
+
     total, expected = (
         np.round(base * rises(chosen), 2),
         base * rises(float(demand.mean())),
