@@ -431,7 +431,7 @@ def _publish(company: str, *, changed: bool) -> None:
     if changed or not index.is_file():
         from opslib.publish import gallery
 
-        gallery.publish(company)
+        gallery.publish(company, tell=lambda line: print(line, file=sys.stderr))
 
 
 def _where_to_go(company: str) -> None:

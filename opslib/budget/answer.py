@@ -130,8 +130,22 @@ def risk(
             "result": float(told.result.mean()),
             "plan": told.plan_spending,
             "reserve": choices.reserve,
+            **_sales_facts(told),
         },
     )
+
+
+def _sales_facts(told: Outlook) -> dict[str, float]:
+    """Return the year's sales as foretold: expected, and the 80 % range."""
+    sales = told.result + told.draws.by_line @ told.draws.signs
+    if not (told.table["kind"] == "revenue").any():
+        return {}
+    low, high = np.quantile(sales, [0.1, 0.9])
+    return {
+        "year_end_sales": float(sales.mean()),
+        "year_end_sales_low": float(low),
+        "year_end_sales_high": float(high),
+    }
 
 
 def line_table(told: Outlook, currency: str) -> Table:

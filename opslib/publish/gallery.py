@@ -23,34 +23,38 @@ from opslib.warehouse import open_store, read_stamp
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
 say = catalogue(__package__ or "opslib.publish")
 
 
-def publish(company: str) -> Path:
+def publish(company: str, *, tell: Callable[[Text], object] = bool) -> Path:
     """Make every report that has none yet and the gallery in both languages.
+
+    Args:
+        company: Whose.
+        tell: Gets a line before each report, since they take seconds each.
 
     Returns:
         The gallery's page in the company's language.
     """
     with manifest.alone("publish"):
-        return _publish(company)
+        return _publish(company, tell)
 
 
-def _publish(company: str) -> Path:
+def _publish(company: str, tell: Callable[[Text], object]) -> Path:
     profile = companies.read(company)
     runs = {
         e.name: manifest.of_notebook(company, e.name)
         for e in listing.entries().values()
     }
-    for entry_runs in runs.values():
-        for told in entry_runs:
-            page = places.reports() / told["folder"] / "report.html"
-            book = page.with_name("notebook.ipynb")
-            wanted = told["exit"] == "ok" and not told.get("replay")
-            if wanted and book.is_file() and not page.is_file():
-                report.publish(told, profile.language)
+    waiting = [r for rs in runs.values() for r in rs if _has_no_page(r)]
+    for at, told in enumerate(waiting, 1):
+        place = {"at": str(at), "all": str(len(waiting)), "name": told["name"]}
+        tell(say("page {at} of {all}: {name}", **place))
+        report.publish(told, profile.language)
     home = places.reports() if company == "demo" else places.reports(company)
     home.mkdir(parents=True, exist_ok=True)
     plan = _plan(company, profile, runs)
@@ -64,6 +68,13 @@ def _publish(company: str) -> Path:
         half.write_text(text, "utf-8")
         half.replace(home / name)
     return home / "index.html"
+
+
+def _has_no_page(told: dict[str, Any]) -> bool:
+    folder = places.reports() / told["folder"]
+    wanted = told["exit"] == "ok" and not told.get("replay")
+    made = (folder / "report.html").is_file()
+    return wanted and not made and (folder / "notebook.ipynb").is_file()
 
 
 def _page(

@@ -70,6 +70,10 @@ def test_the_risk_page_says_where_the_year_ends_and_what_ties(risk, year):
     assert ties.passed
     whole = told.draws.by_line[:, told.draws.signs > 0].sum(axis=1)
     assert np.allclose(whole, told.draws.total.ravel())
+    revenue = told.table["kind"] == "revenue"
+    sales = risk.facts["year_end_sales"]
+    assert sales == pytest.approx(told.table.loc[revenue, "forecast"].sum(), rel=0.02)
+    assert risk.facts["year_end_sales_low"] < sales < risk.facts["year_end_sales_high"]
     assert {p.name for p in risk.predictions} == {
         "month_spending",
         "year_spending",

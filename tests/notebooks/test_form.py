@@ -171,3 +171,5 @@ def test_a_manager_meets_no_term_of_the_trade(name):
     for cell in _before_method(_read(name)):
         if cell.cell_type == "markdown":
             assert not TRADE.search(cell.source), (cell.id, TRADE.search(cell.source))
+            assert not re.search(r"\w_\w", cell.source), f"{cell.id}: a raw name"
+            assert not re.search(r"\w_\w", cell.metadata["zh"]), f"{cell.id}: a raw name"
