@@ -91,6 +91,7 @@ def _opened(aside: Path, stage: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         connection.execute("SET memory_limit = '1500MB'")
         connection.execute("SET threads = 2")
+        connection.execute("SET enable_progress_bar = false")
         connection.execute(f"SET temp_directory = '{stage}.spill'")
         connection.execute("ATTACH ':memory:' AS stage")
         connection.execute(_BOOKS)
