@@ -199,6 +199,8 @@ def _over_range(
     """Return how far money beyond need moves when recent weeks are drawn anew.
 
     The same weeks are drawn for every item, so that what moves all items stays in.
+    Drawing alone lifts the money (a shortfall counts nothing), so the range is laid
+    around the money of the weeks as they were.
     """
     recent = panel.units[:, -13:]
     at = pd.MultiIndex.from_frame(panel.keys).get_indexer(
@@ -209,11 +211,11 @@ def _over_range(
     )
     held, cost = rows["on_hand"].to_numpy(), np.nan_to_num(rows["cost"].to_numpy(float))
     money = []
-    for weeks in picks:
+    for weeks in [np.arange(recent.shape[1]), *picks]:
         weekly = np.where(at >= 0, known_mean(recent[:, weeks])[at], 0.0)
         money.append((np.maximum(0, held - cover_weeks * weekly) * cost).sum())
-    low, high = np.quantile(money, [0.1, 0.9])
-    return float(low), float(high)
+    low, high = np.quantile(money[1:], [0.1, 0.9]) - np.median(money[1:])
+    return float(max(0.0, money[0] + low)), float(money[0] + high)
 
 
 def _counts(takes: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:

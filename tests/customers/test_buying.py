@@ -112,3 +112,19 @@ def test_too_few_customers_and_unknown_models_are_refused():
         customers.fit(_shop(5))
     with pytest.raises(ValueError, match="kind is 'arima'; it must be one of"):
         customers.fit(_shop(50), kind="arima")
+
+
+def test_customers_who_hardly_differ_still_have_expected_purchases():
+    """Against the sum worked out by simulation, and smooth where the form changes."""
+    alike = {"r": 33_000.0, "alpha": 145_000.0, "a": 0.5, "b": 20.0}
+    model = buying.Buying(
+        kind="bgnbd", params=alike, log_likelihood=0, customers=1, degenerate=True
+    )
+    told = buying.expected_of_new(model, ahead=52.0)[0]
+    random = np.random.default_rng(2)
+    rate, leave = alike["r"] / alike["alpha"], random.beta(0.5, 20.0, 200_000)
+    possible = random.poisson(rate * 52.0, 200_000)
+    drawn = np.minimum(possible, random.geometric(leave)).mean()
+    assert told == pytest.approx(drawn, rel=0.01)
+    around = [buying._until_dropout(r, 4.4 * r, 0.5, 20.0, 52.0) for r in (999, 1001)]
+    assert around[0] == pytest.approx(around[1], rel=1e-3)

@@ -389,11 +389,17 @@ def _until_dropout(
     """Return expected purchases of one who is alive and may leave after each.
 
     The leaving chance is Beta(a, b), the rate Gamma(shape, alpha). The textbook form
-    divides by a - 1, so a at 1 is moved by a ten-millionth.
+    divides by a - 1, so a at 1 is moved by a ten-millionth. Where customers hardly
+    differ (a shape beyond a thousand) the rate is taken as known: the series of the
+    textbook form no longer adds up there.
     """
     a = a + (1e-7 if abs(a - 1) < 1e-7 else 0.0)
+    shape = np.asarray(shape, dtype=float)
     z = ahead / (alpha + ahead)
-    power = special.hyp2f1(shape, b, a + b - 1, z) * np.exp(
-        np.asarray(shape) * np.log(alpha / (alpha + ahead))
-    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        power = special.hyp2f1(shape, b, a + b - 1, z) * np.exp(
+            shape * np.log(alpha / (alpha + ahead))
+        )
+        known = special.hyp1f1(a - 1, a + b - 1, -shape * ahead / alpha)
+    power = np.where((shape > 1000) | ~np.isfinite(power), known, power)
     return (a + b - 1) / (a - 1) * (1 - power)
