@@ -4,6 +4,8 @@ BG/NBD (Fader, Hardie, Lee 2005), MBG/NBD (Batislam, Denizel, Filiztekin 2007) w
 regular timing (Platzer, Reutterer 2016) and Pareto/NBD (Schmittlein, Morrison,
 Colombo 1987; Fader, Hardie 2005). Time is in weeks of whichever clock the histories
 were told on. Covariates move a customer's rate: alpha becomes alpha * exp(-z b).
+
+Long because three models share one likelihood search and one set of expectations.
 """
 
 from __future__ import annotations
