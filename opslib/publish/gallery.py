@@ -86,7 +86,7 @@ def _page(
         (t["last_day"] for t in stamp["tables"].values()), default=""
     )
     tiles = [_tile(e, runs[e.name], language, home) for e in listing.entries().values()]
-    _add_record(tiles, company, plan["marks"], language)
+    _add_record(tiles, company, runs, plan["marks"], language)
     tiles.sort(key=lambda t: t["lacking"])
     readers = sorted({r for e in listing.entries().values() for r in e.readers})
     where = (
@@ -249,7 +249,11 @@ def _answered(good: dict[str, Any], language: str, home: Path) -> dict[str, Any]
 
 
 def _add_record(
-    tiles: list[dict[str, Any]], company: str, marked: pd.DataFrame, language: str
+    tiles: list[dict[str, Any]],
+    company: str,
+    runs: dict[str, list[dict[str, Any]]],
+    marked: pd.DataFrame,
+    language: str,
 ) -> None:
     """Say on each tile how right it has been, and how much of a grid is answered."""
     trusted = {row["notebook"]: record.trust(row) for _, row in marked.iterrows()}
@@ -262,11 +266,7 @@ def _add_record(
         tile["record"] = told.in_language(language) if told and tile["href"] else ""
         wanted = parts.get(tile["name"], [])
         if len(wanted) > 1:
-            good = {
-                m["key"]
-                for m in manifest.of_notebook(company, tile["name"])
-                if m["exit"] == "ok"
-            }
+            good = {m["key"] for m in runs[tile["name"]] if m["exit"] == "ok"}
             said = say(
                 "{good} of {all} parts are answered",
                 good=str(len(good & set(wanted))),
