@@ -163,6 +163,18 @@ class Heading:
     unit: str = ""
 
 
+def heading(
+    label: Text, kind: str = "text", unit: str = "", digits: int | None = None
+) -> Heading:
+    """Return a heading, written short where a table has many.
+
+    Example:
+        >>> heading(Text("Stock", "库存"), "number", digits=0).digits
+        0
+    """
+    return Heading(label=label, kind=kind, unit=unit, digits=digits)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """A table as a reader sees it: a frame and how its columns read.

@@ -17,7 +17,8 @@ from opslib.budget import track, warning
 from opslib.budget.cash import headroom, shortage
 from opslib.budget.plan.tree import rollup
 from opslib.budget.risk import measure, why
-from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantity, Table
+from opslib.findings import Action, Check, Finding, Prediction, Quantity, Table
+from opslib.findings import heading as _head
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
@@ -1408,9 +1409,3 @@ def _check(name: Text, passed: bool | None, sentence: Text) -> Check:
     return Check(
         name=name, passed=None if passed is None else bool(passed), sentence=sentence
     )
-
-
-def _head(
-    label: Text, kind: str = "text", unit: str = "", digits: int | None = None
-) -> Heading:
-    return Heading(label=label, kind=kind, unit=unit, digits=digits)

@@ -14,7 +14,8 @@ import pandas as pd
 from opslib import words
 from opslib.customers.gaps import APART
 from opslib.customers.segments import LEAST_GROUP, STABLE, rule_rows
-from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantity, Table
+from opslib.findings import Action, Check, Finding, Prediction, Quantity, Table
+from opslib.findings import heading as _head
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
@@ -1017,7 +1018,3 @@ def _check(name: Text, passed: bool | None, sentence: Text) -> Check:
     return Check(
         name=name, passed=None if passed is None else bool(passed), sentence=sentence
     )
-
-
-def _head(label: Text, kind: str = "text", unit: str = "") -> Heading:
-    return Heading(label=label, kind=kind, unit=unit)

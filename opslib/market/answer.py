@@ -13,6 +13,7 @@ import pandas as pd
 
 from opslib import words
 from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantity, Table
+from opslib.findings import heading as _head
 from opslib.market import trend
 from opslib.market.choosing import prices, simulate
 from opslib.market.survey.intake import MEAN, NET, POINTS, SHARE
@@ -1396,9 +1397,3 @@ def _ends(
         f"{stem}{e}": _head(label, kind, unit, digits)
         for e, label in (("low", say("at least")), ("high", say("at most")))
     }
-
-
-def _head(
-    label: Text, kind: str = "text", unit: str = "", digits: int | None = None
-) -> Heading:
-    return Heading(label=label, kind=kind, unit=unit, digits=digits)
