@@ -136,6 +136,7 @@ def _page(
             "live": say("Live page").in_language(language),
             "settings": say("Other settings").in_language(language),
             "open": say("Open").in_language(language),
+            "preset": say("Ready setting").in_language(language),
         },
     )  # fmt: skip
 
