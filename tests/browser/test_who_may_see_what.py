@@ -18,12 +18,12 @@ NORTH = "/live/demo@north/inventory/stock_health"
 SLIDERS = "/live/demo/market/price_sensitivity"
 
 
-def _message(kind, content):
+def _message(kind, content, **metadata):
     header = {
         "msg_id": uuid.uuid4().hex, "msg_type": kind, "username": "x",
         "session": "s", "version": "5.3", "date": "2026-01-01T00:00:00Z",
     }  # fmt: skip
-    parts = [json.dumps(p).encode() for p in (header, {}, {}, content)]
+    parts = [json.dumps(p).encode() for p in (header, {}, metadata, content)]
     return serialize_msg_to_ws_v1(parts, "shell"), header["msg_id"]
 
 
@@ -43,11 +43,11 @@ def _heard(wire, seconds=2.0, enough=None):
     """Return every message that comes within some seconds, as kind and content."""
     found, until = [], time.monotonic() + seconds
     while time.monotonic() < until:
-        wire.settimeout(max(0.05, until - time.monotonic()))
+        wire.settimeout(0.2)
         try:
             told = wire.recv()
         except websocket.WebSocketTimeoutException:
-            break
+            continue
         told = told if isinstance(told, bytes) else told.encode()
         _, parts = deserialize_msg_from_ws_v1(told)
         found.append((json.loads(parts[0])["msg_type"], json.loads(parts[3])))
@@ -196,7 +196,7 @@ def test_messages_that_no_page_needs_reach_no_kernel(closed_server):
 def test_a_forged_slider_stays_within_its_limits_and_leaks_nothing(closed_server):
     visit = closed_server.visit("wang")
     wire = _wire(visit, visit.kernel(SLIDERS))
-    wire.send_binary(_message("comm_open", {"comm_id": "c1", "target_name": "jupyter.widget.control", "data": {}})[0])  # fmt: skip
+    wire.send_binary(_message("comm_open", {"comm_id": "c1", "target_name": "jupyter.widget.control", "data": {}}, version="1.0.0")[0])  # fmt: skip
     wire.send_binary(_message("comm_msg", {"comm_id": "c1", "data": {"method": "request_states"}})[0])  # fmt: skip
 
     def states_come(content):
