@@ -118,13 +118,11 @@ def run(
     repair: Annotated[
         bool, typer.Option("--repair", help="The last batch again, where it failed.")
     ] = False,
-    cluster: Annotated[str, typer.Option(help="Dask scheduler that helps.")] = "",
+    cluster: Annotated[str, typer.Option(help="Dask scheduler that runs them.")] = "",
 ) -> None:
     """Run notebooks and publish. Example: opslib run inventory --grid region=N,S."""
     from opslib import runs
 
-    if cluster:
-        os.environ["OPSLIB_CLUSTER"] = cluster
     if demo:
         _demo_if_needed(company)
     _speak(company)
@@ -141,6 +139,7 @@ def run(
         force=force,
         memory_mb=memory,
         repair=repair,
+        cluster=cluster,
     )
     _publish(company, changed=batch.started > 0)
     print(batch.summary())

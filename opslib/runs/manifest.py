@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import platform
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,13 @@ def begin(folder: Path, told: dict[str, Any]) -> Path:
     working.mkdir(parents=True)
     write(
         working,
-        {**told, "exit": "running", "pid": os.getpid(), "born": _born(os.getpid())},
+        {
+            **told,
+            "exit": "running",
+            "pid": os.getpid(),
+            "born": _born(os.getpid()),
+            "host": platform.node(),
+        },
     )
     return working
 
@@ -100,11 +107,25 @@ def standing(runs: list[dict[str, Any]]) -> dict[str, Any] | None:
 @contextlib.contextmanager
 def alone(name: str) -> Iterator[None]:
     """Hold a lock of this name among all processes; it ends with its holder."""
-    place = places.root() / ".cache" / "locks" / f"{name}.lock"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with place.open("w") as lock:
+    with _lock(name).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _lock(name: str) -> Path:
+    place = places.root() / ".cache" / "locks" / f"{name}.lock"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def _held(name: str) -> bool:
+    """Return whether a process anywhere holds a lock."""
+    with _lock(name).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def finding_of(book: dict[str, Any]) -> dict[str, Any] | None:
@@ -118,7 +139,12 @@ def finding_of(book: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _alive(told: dict[str, Any]) -> bool:
-    """Return whether the very process that began a run still runs."""
+    """Return whether the very process that began a run still runs.
+
+    Of another machine's process only the lock of its run can be seen.
+    """
+    if told.get("host", platform.node()) != platform.node():
+        return _held(f"{told['company']}-{told['key']}")
     now = _born(told.get("pid", 0))
     return bool(now) and now == told.get("born", now)
 
