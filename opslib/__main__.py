@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -219,6 +220,24 @@ def status(company: Company = "demo") -> None:
     print(state.report(company))
 
 
+@app.command("log")
+def log_(
+    ref: Annotated[str, typer.Argument(help="A reference or a run's key.")] = "",
+    company: Annotated[str, typer.Option(help="Whose; empty: all.")] = "",
+    level: Annotated[str, typer.Option(help="info, warning or error.")] = "info",
+    days: Annotated[int, typer.Option(help="How far back.")] = 7,
+) -> None:
+    """Show what happened, or one line whole. Example: opslib log 1f3a9c2e."""
+    from opslib.runs.keep import log
+
+    if ref:
+        print(log.written(log.find(ref), whole=True))
+    else:
+        for told in log.lines(company, level=level, days=days):
+            print(log.written(told))
+        print(say("Each line is JSON in {place}.", place=_short(log.home())))
+
+
 @app.command()
 def schedule(
     company: Company = "demo",
@@ -387,7 +406,14 @@ def main() -> None:
         plain = (
             error.sentence(language) if isinstance(error, OpslibError) else str(error)
         )
+        from opslib.runs.keep import log
+
+        words_ = " ".join(sys.argv[1:])
+        trace = "".join(traceback.format_exception(error))[-4000:]
+        ref = log.note("error", plain, exit="refused", command=words_, traceback=trace)
         print(say("Error: {what}", what=plain), file=sys.stderr)
+        if not isinstance(error, OpslibError):
+            print(say("More: opslib log {ref}", ref=ref), file=sys.stderr)
         sys.exit(2)
 
 
@@ -410,13 +436,18 @@ def _demo_if_needed(company: str) -> None:
 def _scheduled(company: str) -> None:
     """Load first, then run what is due, then tell; a failed load stops no run."""
     from opslib import runs
+    from opslib.runs.keep import changes, log
     from opslib.warehouse import intake
 
     try:
-        print(intake.load(company).report())
+        loaded = str(intake.load(company).report())
+        log.note("info", loaded, company=company, exit="loaded")
+        print(loaded)
     except OpslibError as error:
+        log.note("error", error.sentence(), company=company, exit="load failed")
         print(error.sentence(words.spoken_language()), file=sys.stderr)
     batch = runs.run(company, due=True)
+    changes.explain(batch.results)
     _publish(company, changed=batch.started > 0)
     print(batch.summary())
     try:

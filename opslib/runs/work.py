@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from opslib import places
 from opslib.errors import OpslibError, RunError
 from opslib.runs import keys, listing, manifest
+from opslib.runs.keep import log, sources
 from opslib.warehouse.store import read_stamp
 from opslib.words import Text, catalogue
 
@@ -211,6 +212,7 @@ def run_one(
                 board.end(job.label, standing)
                 return {**standing, "exit": "reused"}
             result = _attempt(company, job, stamp, terms, board, stop, tries)
+        log.note_run(result)
         if result["exit"] not in PASSING or pause is None or stop.wait(pause):
             break
     board.end(job.label, result)
@@ -248,6 +250,7 @@ def _attempt(
     begun = time.monotonic()
     working: Path | None = None
     try:
+        told["versions"]["notebook"] = sources.keep(company, job.entry)
         working = manifest.begin(folder, told)
         result = _execute(job, working, terms.kernel, watch)
     except Exception as error:

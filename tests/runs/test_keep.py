@@ -182,7 +182,7 @@ def test_a_broken_backup_changes_nothing(demo_home, how):
 def test_the_difference_names_numbers_and_what_did_it():
     def run(**more):
         told = {
-            "name": NAME, "day": "2026-01-01", "finding": _finding(), "parameters": {"weeks": 4, "as_of": ""},
+            "name": NAME, "key": "k", "company": "demo", "day": "2026-01-01", "finding": _finding(), "parameters": {"weeks": 4, "as_of": ""},
             "versions": {"source": "aa"}, "data": {"tables": {"sales_lines": {"content": "one"}}},
         }  # fmt: skip
         return {**told, **more}
