@@ -355,6 +355,18 @@ def restore(
 
 
 @app.command()
+def upgrade(
+    company: Company = "demo",
+    back: Annotated[bool, typer.Option("--back", help="Undo the last one.")] = False,
+) -> None:
+    """Bring a company's data to this opslib, or back. Example: opslib upgrade."""
+    from opslib.runs.keep import upgrade as moving
+
+    _speak(company)
+    print(moving.back(company) if back else moving.upgrade(company))
+
+
+@app.command()
 def new(
     name: Annotated[str, typer.Argument(help="room/name, such as budget/travel.")],
 ) -> None:
