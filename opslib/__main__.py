@@ -119,6 +119,7 @@ def run(
     repair: Annotated[
         bool, typer.Option("--repair", help="The last batch again, where it failed.")
     ] = False,
+    pages: Annotated[bool, typer.Option(help="Make reports and gallery.")] = True,
     cluster: Annotated[str, typer.Option(help="Dask scheduler that runs them.")] = "",
 ) -> None:
     """Run notebooks and publish. Example: opslib run inventory --grid region=N,S."""
@@ -142,7 +143,8 @@ def run(
         repair=repair,
         cluster=cluster,
     )
-    _publish(company, changed=batch.started > 0)
+    if pages:
+        _publish(company, changed=batch.started > 0)
     print(batch.summary())
     _where_to_go(company)
     raise typer.Exit(batch.exit_code)
@@ -244,7 +246,9 @@ def schedule(
     now: Annotated[
         bool, typer.Option("--now", help="Load, run what is due, tell.")
     ] = False,
-    write: Annotated[str, typer.Option(help="cron or systemd: write its files.")] = "",
+    write: Annotated[
+        str, typer.Option(help="cron, systemd or airflow: write its files.")
+    ] = "",
     to: Annotated[Path, typer.Option(help="Folder for these files.")] = Path(
         "schedule"
     ),
