@@ -387,15 +387,16 @@ def forget(
     yes: Yes = False,
 ) -> None:
     """Remove a person everywhere. Example: opslib forget 12345 --company shop."""
+    from opslib.runs.keep import forget as forgetting
     from opslib.warehouse import people
 
     _speak(company)
-
     if not yes:
         typer.confirm(
             say("Remove customer {number} for good?", number=number), abort=True
         )
-    print(people.forget(company, number).report())
+    print(people.forget(company, number, forgetting.strip).report())
+    _publish(company, changed=True)
     old = sorted((places.data() / "backups" / company).glob("*.tar.gz"))
     if old:
         from opslib.runs.keep import backup as keeping

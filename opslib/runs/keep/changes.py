@@ -24,6 +24,7 @@ def of_key(company: str, key: str) -> dict[str, Any]:
     """
     folders = places.reports(company).glob(f"*/*/*_{key}*") if key.isalnum() else ()
     hits = [m for p in folders if (m := manifest.read(p)) and m["exit"] == "ok"]
+    hits = [m for m in hits if "quantity" in m["finding"] or not m.get("pruned")]
     if len({m["key"] for m in hits}) == 1:
         return hits[0]
     raise ParameterError(
@@ -192,6 +193,7 @@ def _before(told: dict[str, Any]) -> dict[str, Any] | None:
         if m["exit"] == "ok"
         and m["day"] < told["day"]
         and not m.get("replay")
+        and "quantity" in m["finding"]
         and free(m) == free(told)
     ]
     return max(before, key=lambda m: (m["day"], manifest.order(m)), default=None)

@@ -39,7 +39,7 @@ def due(
     """
     now = now or dt.datetime.now()
     runs = [m for m in manifest.of_notebook(company, entry.name) if not m.get("replay")]
-    good = next((m for m in runs if m["exit"] == "ok"), None)
+    good = next((m for m in runs if m["exit"] == "ok" and not m.get("pruned")), None)
     if good is None:
         return say("never answered")
     last = dt.datetime.fromisoformat(good["started"])
