@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from opslib import places, runs
 from opslib.errors import OpslibError
 from opslib.publish import report
-from opslib.runs import keys, manifest
+from opslib.runs import keys, listing, manifest
 from opslib.runs.keep import again, changes, prune, sources
 from opslib.warehouse import build
 
@@ -108,8 +109,6 @@ def test_code_that_was_not_kept_or_changed_data_says_so(books):
 def test_each_file_is_kept_once_and_goes_with_the_last_run_that_names_it(books):
     entry = books.notebook("units", books.show)
     books.listed(entry)
-    from opslib.runs import listing
-
     one = sources.keep("demo", listing.entries()[NAME])
     count = len(list(sources._held(sources._home("demo"))))
     assert sources.keep("demo", listing.entries()[NAME]) == one
@@ -130,3 +129,14 @@ def test_each_file_is_kept_once_and_goes_with_the_last_run_that_names_it(books):
     (sources._home("demo") / sources._put("demo", b"x")).write_bytes(b"no")
     with pytest.raises(OpslibError, match="was not kept"):
         sources.unpack("demo", told, books.home / "then")
+
+
+def test_many_threads_keep_the_same_code_at_once(books):
+    entry = books.notebook("units", books.show)
+    books.listed(entry)
+    entry = listing.entries()[NAME]
+    with ThreadPoolExecutor(8) as pool:
+        kept = list(pool.map(lambda _: sources.keep("demo", entry), range(16)))
+    assert len(set(kept)) == 1
+    names = [p.name for p in sources._held(sources._home("demo"))]
+    assert all(len(name) in (16, 64) for name in names), "no half is left"

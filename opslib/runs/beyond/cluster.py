@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from opslib.runs.work import Board, Job, Terms
 
 say = catalogue(__package__ or "opslib.runs.beyond")
+_ONE = threading.Lock()
 
 
 def run_all(
@@ -77,7 +78,8 @@ def on_worker(
         what = say("a worker has another opslib; install the same everywhere")
         lost = {"exit": "cell error", "cell": "", "message": str(what)}
         return {**work.opening(company, job, {}), **lost}
-    kernels.install()
+    with _ONE:
+        kernels.install()
     board, ended = work.Board(total=1, tell=str), threading.Event()
     threading.Thread(target=work.guard, args=(board, ended), daemon=True).start()
     try:

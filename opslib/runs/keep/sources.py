@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import uuid
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,6 +121,6 @@ def _get(company: str, sha: str) -> bytes:
 
 def _write(place: Path, content: bytes) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    half = place.with_name(f"{place.name}.{os.getpid()}")
+    half = place.with_name(f"{place.name}.{uuid.uuid4().hex[:8]}")
     half.write_bytes(content)
     half.replace(place)
