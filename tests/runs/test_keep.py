@@ -238,7 +238,7 @@ def test_a_forgotten_person_leaves_no_word_and_the_score_stays(demo_home):
     with open_store("demo") as store:
         known = store.read("sales_lines", columns=["customer"])["customer"].dropna()
     told = people.forget("demo", known.iloc[0], forget.strip)
-    assert told.places["reports"] == 1
+    assert told.places["demo"] == 1
     forget.strip("demo", number)
     assert [p for _, p in ledger.kept("demo")] == before
     for path in (places.data() / "records", places.reports(), log.home()):

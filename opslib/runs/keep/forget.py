@@ -50,7 +50,9 @@ def strip(company: str, customer: str) -> int:
         if path.is_file() and path.name != manifest.FILE:
             path.unlink()
     records = places.data() / "records" / places.company_name(company)
-    for path in [*records.glob("*.jsonl"), *log.home().glob("*.jsonl")]:
+    for path in (
+        p for f in (records, records.parent, log.home()) for p in f.glob("*.jsonl")
+    ):
         _blot(path, customer)
     return kept
 
