@@ -137,8 +137,8 @@ def test_two_days_of_looks_with_kills_lose_nothing(processes, books):
     daily = {**books.notebook("daily", NAP, books.show), "cadence": "daily"}
     weekly = books.notebook("weekly", NAP, books.show)
     books.listed(daily, weekly)
-    known, done = _days(processes, books.home, days=2, kills=3, seed=3, pause=2)
-    assert sum(done.values()) >= 5, done
+    known, done = _days(processes, books.home, days=2, kills=2, seed=3, pause=2)
+    assert sum(done.values()) >= 3, done
     kept = _nothing_is_lost(processes, books.home)
     assert sorted({m["day"] for m in kept["inventory/daily"]}) == known
     assert kept["inventory/weekly"], "a missed run was caught up"
