@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import traceback
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from opslib import places, words
 from opslib.errors import OpslibError
 from opslib.publish import report
 from opslib.publish.dashboards.readers import COOKIE, DAYS, VISIT
+from opslib.runs.keep import log
 from opslib.runs.score import comments, decisions
 from opslib.show import card
 from opslib.words import Text, catalogue
@@ -100,8 +102,11 @@ class Page(JupyterHandler):
             return self.say_no(
                 known.get(status_code, say("There is no such page.")), status_code
             )
-        reference = secrets.token_hex(4)
-        self.log.error("reference %s", reference, exc_info=told.get("exc_info"))
+        trace = traceback.format_exception(*(told.get("exc_info") or (None,) * 3))
+        asked = f"{self.request.method} {self.request.path}"
+        reference = log.note(
+            "error", asked, exit="page failed", traceback="".join(trace)[-4000:]
+        )
         what = say(
             "Something went wrong; the analyst finds why under {reference}.",
             reference=reference,
