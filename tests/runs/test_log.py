@@ -1,8 +1,10 @@
 """One log: a machine reads its lines, a person its words."""
 
 import json
+import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -68,3 +70,23 @@ def test_old_months_may_go_and_a_full_disk_loses_no_run(home, monkeypatch):
 
     monkeypatch.setattr(type(log.home()), "open", full)
     assert len(log.note("info", "lost")) == 8
+
+
+def test_a_page_that_failed_is_found_under_the_reference_its_reader_saw(home):
+    from opslib.publish.dashboards.doors import Page
+
+    said = []
+    page = SimpleNamespace(
+        request=SimpleNamespace(method="GET", path="/ask/x"),
+        say_no=lambda what, code: said.append((what, code)),
+    )
+    try:
+        raise RuntimeError("inside")
+    except RuntimeError:
+        Page.write_error(page, 500, exc_info=sys.exc_info())
+    (what, code), ref = said[0], re.search(r"[0-9a-f]{8}", said[0][0])[0]
+    assert code == 500
+    assert "inside" not in what
+    told = log.find(ref)
+    assert told["what"] == "GET /ask/x"
+    assert "RuntimeError: inside" in told["traceback"]
