@@ -105,27 +105,22 @@ def standing(runs: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 @contextlib.contextmanager
-def alone(name: str) -> Iterator[None]:
-    """Hold a lock of this name among all processes; it ends with its holder."""
-    with _lock(name).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def alone(name: str, *, wait: bool = True) -> Iterator[bool]:
+    """Hold a lock of this name among all processes; it ends with its holder.
 
-
-def _lock(name: str) -> Path:
+    Args:
+        name: The lock's name.
+        wait: Whether to wait for it; without, what is yielded says whether it is held.
+    """
     place = places.root() / ".cache" / "locks" / f"{name}.lock"
     place.parent.mkdir(parents=True, exist_ok=True)
-    return place
-
-
-def _held(name: str) -> bool:
-    """Return whether a process anywhere holds a lock."""
-    with _lock(name).open("w") as lock:
+    with place.open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
-            return True
-    return False
+            yield False
+            return
+        yield True
 
 
 def finding_of(book: dict[str, Any]) -> dict[str, Any] | None:
@@ -144,7 +139,8 @@ def _alive(told: dict[str, Any]) -> bool:
     Of another machine's process only the lock of its run can be seen.
     """
     if told.get("host", platform.node()) != platform.node():
-        return _held(f"{told['company']}-{told['key']}")
+        with alone(f"{told['company']}-{told['key']}", wait=False) as free:
+            return not free
     now = _born(told.get("pid", 0))
     return bool(now) and now == told.get("born", now)
 

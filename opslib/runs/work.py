@@ -176,15 +176,19 @@ def kept(company: str, job: Job) -> dict[str, Any] | None:
 def sweep(company: str, job: Job) -> None:
     """Remove what killed runs of the same question and parameters left unfinished.
 
-    Whoever works on a run holds its lock, so under the lock none is at work.
+    Whoever works on a run holds its lock, so whose lock is free is at work no more.
     """
     home = keys.report_folder(company, job.entry, job.day, job.key).parent
     for left in home.glob(f"*{manifest.RUNNING}"):
         key = left.name.removesuffix(manifest.RUNNING).split("_")[-1]
-        with manifest.alone(f"{company}-{key}"):
+        with manifest.alone(f"{company}-{key}", wait=False) as idle:
             told = manifest.read(left)
-            if told is None or (
-                told["exit"] in ("lost", "running") and told["parameters"] == job.values
+            if idle and (
+                told is None
+                or (
+                    told["exit"] in ("lost", "running")
+                    and told["parameters"] == job.values
+                )
             ):
                 shutil.rmtree(left, ignore_errors=True)
 
