@@ -229,7 +229,11 @@ def _serve(path: Path) -> None:
 
 
 def _exercise() -> None:
-    """Do once what every notebook does, so that what is loaded late is loaded here."""
+    """Do once what every notebook does, so that what is loaded late is loaded here.
+
+    Plotly's renderers bring a parser that takes seconds to build, contracts are read by
+    every run, and a first figure loads the classes of its parts.
+    """
     import pandas as pd
 
     from opslib import words
