@@ -153,7 +153,8 @@ def run(
 @app.command()
 def replay(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Notebooks or rooms; none: all.")
+        list[str] | None,
+        typer.Argument(help="Notebooks or rooms; none: all that foretell."),
     ] = None,
     company: Company = "demo",
     months: Annotated[int, typer.Option(help="How many months back.")] = 24,

@@ -30,10 +30,11 @@ def _kept(day, key, *, predictions=(), actions=(ACTION,), turn=1, **more):
         "predictions": list(predictions),
         "actions": list(actions),
     }
-    folder = places.reports("demo") / NAME / f"{day}_{key}"
+    name = more.pop("name", NAME)
+    folder = places.reports("demo") / name / f"{day}_{key}"
     folder.mkdir(parents=True)
     told = {
-        "name": NAME, "room": "inventory", "company": "demo", "key": key, "day": day, "exit": "ok",
+        "name": name, "room": "inventory", "company": "demo", "key": key, "day": day, "exit": "ok",
         "parameters": {}, "started": f"{day}T10:00:00", "turn": turn, "finding": finding, **more,
     }  # fmt: skip
     manifest.write(folder, told)
@@ -420,6 +421,25 @@ def test_a_notebook_lacks_history_where_the_replayed_day_cuts_it(demo_home):
     first = dt.date.fromisoformat(stamp["tables"]["sales_lines"]["first_day"])
     early = str(first + dt.timedelta(days=60))
     assert "are needed" in listing.lacking(entry, stamp, early)[0]
+
+
+def test_a_replay_takes_the_questions_that_fill_the_record(demo_home):
+    from opslib.runs import listing
+
+    every = list(listing.entries())
+    assert replay.foretelling("demo") == every, "none was answered yet"
+    words = [_foretold("A", "2026-07-05", 0, 1, 2)]
+    _kept("2026-06-20", "units", predictions=words)
+    plan = {**words[0], "name": "mix_plan"}
+    for name, told in (
+        ("inventory/reorder_plan", words),
+        ("customers/segments", []),
+        ("promotions/channel_mix", [plan]),
+    ):
+        _kept("2026-06-20", "k", predictions=told, name=name)
+    left = replay.foretelling("demo")
+    gone = {"inventory/reorder_plan", "customers/segments", "promotions/channel_mix"}
+    assert left == [n for n in every if n not in gone]
 
 
 @pytest.mark.slow
