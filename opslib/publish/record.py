@@ -12,7 +12,7 @@ from opslib.findings import Heading, Table
 from opslib.publish import actions, report
 from opslib.runs import listing
 from opslib.runs.score import decisions, facts, marks
-from opslib.show import card, forms, theme
+from opslib.show import card, forms
 from opslib.show import tables as shown
 from opslib.warehouse import company as companies
 from opslib.words import Text, catalogue
@@ -259,7 +259,7 @@ def _figure(row: dict[str, Any], marked: pd.DataFrame) -> dict[str, Any] | None:
 
     by = marked.assign(month=marked["due"].dt.to_period("M").dt.to_timestamp())
     frame = by.groupby("month")["held"].agg(["sum", "count"]).reset_index()
-    if len(frame) < 2 or row["unit"] == marks.CHANCE:
+    if row["verdict"] == "early" or row["unit"] == marks.CHANCE:
         return None
     yes, no = frame["sum"] + 0.5, frame["count"] - frame["sum"] + 0.5
     frame = frame.assign(
@@ -298,8 +298,7 @@ def _page(company: str, name: str, parts: list[str], language: str, main: str) -
         .render(
             language=language,
             title=title(name).in_language(language),
-            css=theme.css(),
-            page_css=report.template_file("page.css"),
+            css=report.css(),
             js=report.template_file("page.js"),
             parts=[actions.line("h1", title(name), language), *parts],
             where=where.in_language(language),
