@@ -133,15 +133,19 @@ def _told_once(home):
     assert len(words) == len(set(words)), "a cause was told twice"
 
 
-def test_two_days_of_looks_with_kills_lose_nothing(processes, books):
+@pytest.mark.parametrize(
+    ("days", "kills"), [(2, 2), pytest.param(7, 4, marks=pytest.mark.soak)]
+)
+def test_days_of_looks_with_kills_lose_nothing(processes, books, days, kills):
     daily = {**books.notebook("daily", NAP, books.show), "cadence": "daily"}
     weekly = books.notebook("weekly", NAP, books.show)
     books.listed(daily, weekly)
-    known, done = _days(processes, books.home, days=2, kills=2, seed=3, pause=2)
-    assert sum(done.values()) >= 3, done
+    known, done = _days(processes, books.home, days=days, kills=kills, seed=3, pause=2)
+    sys.stdout.write(f"{len(known)} days, killed {done}\n")
+    assert sum(done.values()) >= 0.75 * days * kills, done
     kept = _nothing_is_lost(processes, books.home)
     assert sorted({m["day"] for m in kept["inventory/daily"]}) == known
-    assert kept["inventory/weekly"], "a missed run was caught up"
+    assert len(kept["inventory/weekly"]) >= days // 7 + 1, "a missed run was caught up"
     _told_once(books.home)
 
 
