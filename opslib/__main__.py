@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -118,13 +119,12 @@ def run(
     repair: Annotated[
         bool, typer.Option("--repair", help="The last batch again, where it failed.")
     ] = False,
-    cluster: Annotated[str, typer.Option(help="Dask scheduler that helps.")] = "",
+    pages: Annotated[bool, typer.Option(help="Make reports and gallery.")] = True,
+    cluster: Annotated[str, typer.Option(help="Dask scheduler that runs them.")] = "",
 ) -> None:
     """Run notebooks and publish. Example: opslib run inventory --grid region=N,S."""
     from opslib import runs
 
-    if cluster:
-        os.environ["OPSLIB_CLUSTER"] = cluster
     if demo:
         _demo_if_needed(company)
     _speak(company)
@@ -141,8 +141,10 @@ def run(
         force=force,
         memory_mb=memory,
         repair=repair,
+        cluster=cluster,
     )
-    _publish(company, changed=batch.started > 0)
+    if pages:
+        _publish(company, changed=batch.started > 0)
     print(batch.summary())
     _where_to_go(company)
     raise typer.Exit(batch.exit_code)
@@ -151,7 +153,8 @@ def run(
 @app.command()
 def replay(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Notebooks or rooms; none: all.")
+        list[str] | None,
+        typer.Argument(help="Notebooks or rooms; none: all that foretell."),
     ] = None,
     company: Company = "demo",
     months: Annotated[int, typer.Option(help="How many months back.")] = 24,
@@ -259,13 +262,33 @@ def status(company: Company = "demo") -> None:
     print(state.report(company))
 
 
+@app.command("log")
+def log_(
+    ref: Annotated[str, typer.Argument(help="A reference or a run's key.")] = "",
+    company: Annotated[str, typer.Option(help="Whose; empty: all.")] = "",
+    level: Annotated[str, typer.Option(help="info, warning or error.")] = "info",
+    days: Annotated[int, typer.Option(help="How far back.")] = 7,
+) -> None:
+    """Show what happened, or one line whole. Example: opslib log 1f3a9c2e."""
+    from opslib.runs.keep import log
+
+    if ref:
+        print(log.written(log.find(ref), whole=True))
+    else:
+        for told in log.lines(company, level=level, days=days):
+            print(log.written(told))
+        print(say("Each line is JSON in {place}.", place=_short(log.home())))
+
+
 @app.command()
 def schedule(
     company: Company = "demo",
     now: Annotated[
         bool, typer.Option("--now", help="Load, run what is due, tell.")
     ] = False,
-    write: Annotated[str, typer.Option(help="cron or systemd: write its files.")] = "",
+    write: Annotated[
+        str, typer.Option(help="cron, systemd or airflow: write its files.")
+    ] = "",
     to: Annotated[Path, typer.Option(help="Folder for these files.")] = Path(
         "schedule"
     ),
@@ -376,6 +399,18 @@ def restore(
 
 
 @app.command()
+def upgrade(
+    company: Company = "demo",
+    back: Annotated[bool, typer.Option("--back", help="Undo the last one.")] = False,
+) -> None:
+    """Bring a company's data to this opslib, or back. Example: opslib upgrade."""
+    from opslib.runs.keep import upgrade as moving
+
+    _speak(company)
+    print(moving.back(company) if back else moving.upgrade(company))
+
+
+@app.command()
 def new(
     name: Annotated[str, typer.Argument(help="room/name, such as budget/travel.")],
 ) -> None:
@@ -392,15 +427,16 @@ def forget(
     yes: Yes = False,
 ) -> None:
     """Remove a person everywhere. Example: opslib forget 12345 --company shop."""
+    from opslib.runs.keep import forget as forgetting
     from opslib.warehouse import people
 
     _speak(company)
-
     if not yes:
         typer.confirm(
             say("Remove customer {number} for good?", number=number), abort=True
         )
-    print(people.forget(company, number).report())
+    print(people.forget(company, number, forgetting.strip).report())
+    _publish(company, changed=True)
     old = sorted((places.data() / "backups" / company).glob("*.tar.gz"))
     if old:
         from opslib.runs.keep import backup as keeping
@@ -427,7 +463,14 @@ def main() -> None:
         plain = (
             error.sentence(language) if isinstance(error, OpslibError) else str(error)
         )
+        from opslib.runs.keep import log
+
+        words_ = " ".join(sys.argv[1:])
+        trace = "".join(traceback.format_exception(error))[-4000:]
+        ref = log.note("error", plain, exit="refused", command=words_, traceback=trace)
         print(say("Error: {what}", what=plain), file=sys.stderr)
+        if not isinstance(error, OpslibError):
+            print(say("More: opslib log {ref}", ref=ref), file=sys.stderr)
         sys.exit(2)
 
 
@@ -454,13 +497,18 @@ def _scheduled(company: str) -> None:
     """
     from opslib import runs
     from opslib.publish.dashboards import readers
+    from opslib.runs.keep import changes, log
     from opslib.warehouse import intake
 
     try:
-        print(intake.load(company).report())
+        loaded = str(intake.load(company).report())
+        log.note("info", loaded, company=company, exit="loaded")
+        print(loaded)
     except OpslibError as error:
+        log.note("error", error.sentence(), company=company, exit="load failed")
         print(error.sentence(words.spoken_language()), file=sys.stderr)
     batch = runs.run(company, due=True)
+    changes.explain(batch.results)
     _publish(company, changed=batch.started > 0)
     print(batch.summary())
     for view in readers.views_of(company):

@@ -87,6 +87,12 @@ def risk(
             currency,
             year_end,
         ),
+        _chance(
+            "year_over_plan",
+            {"year": f"{books.year:%Y}", "above": f"{told.plan_spending:.2f}"},
+            dt.date(books.year.year + 1, 1, 15),
+            float(chance["value"]),
+        ),
         Prediction(
             name="budget_version",
             target={"version": books.version},
@@ -453,6 +459,15 @@ def cash(
         ),
         predictions=(
             _told("cash_balance", {"weeks": "4"}, told.week_ends[3], currency, week),
+            *(
+                _chance(
+                    "cash_short",
+                    {"below": f"{told.floor - credit:.2f}"},
+                    row.day,
+                    float(row.alone),
+                )
+                for row in table[:3].itertuples()
+            ),
         ),
         facts={
             "needed": max(0.0, needed),
@@ -1387,6 +1402,15 @@ def _told(
         due=due,
         unit=unit,
         quantiles=dict(zip(("0.1", "0.5", "0.9"), map(float, values), strict=True)),
+    )
+
+
+def _chance(
+    name: str, target: dict[str, str], due: dt.date, chance: float
+) -> Prediction:
+    """Foretell that the fact will be above or below what the target names."""
+    return Prediction(
+        name=name, target=target, due=due, unit="chance", quantiles={"chance": chance}
     )
 
 

@@ -250,6 +250,7 @@ def happened(
     out = kept[kept["option"].isin(chosen)].assign(
         month=lambda f: pd.to_datetime(f["due"]).dt.to_period("M").dt.to_timestamp()
     )
+    out = out.rename(columns=lambda c: c.removeprefix("q"))
     out = out.merge(actual, left_on="month", right_index=True).rename(
         columns={"0.1": "low", "0.5": "middle", "0.9": "high"}
     )

@@ -175,6 +175,7 @@ def foretold(kept: pd.DataFrame, told: Trend) -> pd.DataFrame:
     actual = (total["amount"] / total["size"]).rename("actual")
     if not len(kept):
         return pd.DataFrame(columns=["run_day", "due", "low", "high", "actual", "held"])
+    kept = kept.rename(columns=lambda c: c.removeprefix("q"))
     ends = [c for c in kept.columns if c.replace(".", "").isdigit()]
     out = kept.assign(
         month=pd.to_datetime(kept["due"]).dt.to_period("M").dt.to_timestamp(),

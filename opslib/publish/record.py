@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from opslib import words
+from opslib import places, words
 from opslib.findings import Heading, Table
-from opslib.publish import report
+from opslib.publish import actions, report
 from opslib.runs import listing
 from opslib.runs.score import decisions, facts, marks
 from opslib.show import card, forms
 from opslib.show import tables as shown
-from opslib.warehouse import read_stamp
+from opslib.warehouse import company as companies
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
@@ -37,11 +37,12 @@ def publish(company: str, language: str, home: Path) -> pd.DataFrame:
     """
     marked = marks.score(company)
     told = marks.summary(marked)
+    currency = companies.read(company).currency
     acts = decisions.actions(company, list(listing.entries()))
     for one in ("en", "zh"):
         parts = {
-            "record": _record(marked, told, acts, one),
-            "actions": _actions(company, acts, one),
+            "record": _record(marked, told, acts, one, currency),
+            "actions": actions.open_by_owner(company, acts, one),
         }
         for name in PAGES:
             page = home / file_name(name, one, language)
@@ -65,17 +66,29 @@ def title(name: str) -> Text:
 
 def trust(row: pd.Series) -> Text:
     """Say in one sentence how far predictions of a kind may be trusted."""
-    held = say(
-        "the range held in {held} of {all} cases, where {promised} of 10 were promised",
-        held=words.number(round(row["held"] * row["scored"]), 0),
-        all=words.number(row["scored"], 0),
-        promised=words.number(10 * row["promised"], 0),
-    )
+    counts = {
+        "held": words.number(round(row["held"] * row["scored"]), 0),
+        "all": words.number(row["scored"], 0),
+        "promised": words.number(10 * row["promised"], 0),
+    }
+    if row["unit"] == marks.CHANCE:
+        held = say(
+            "it happened in {held} of {all} cases, where {promised} of 10 were foretold",
+            **counts,
+        )
+        verdict = {"narrow": say("With care, the chance is off: {held}.", held=held)}
+    else:
+        held = say(
+            "the range held in {held} of {all} cases, where {promised} of 10 were promised",
+            **counts,
+        )
+        verdict = {}
     verdict = {
         "early": say("Too early to say: {held}.", held=held),
         "good": say("May be trusted: {held}.", held=held),
         "narrow": say("With care, the range is too narrow: {held}.", held=held),
         "naive": say("Not better than a simple guess: {held}.", held=held),
+        **verdict,
     }
     return verdict[row["verdict"]]
 
@@ -91,38 +104,44 @@ def nearer(row: pd.Series) -> Text:
 
 
 def _record(
-    marked: pd.DataFrame, told: pd.DataFrame, acts: pd.DataFrame, language: str
+    marked: pd.DataFrame,
+    told: pd.DataFrame,
+    acts: pd.DataFrame,
+    language: str,
+    currency: str,
 ) -> list[str]:
     if marked.empty:
         none = say(
             "Nothing that was foretold has come due yet. To go through past months with what was known then: opslib replay"
         )
-        return [_text("p", none, language), *_came(acts, language)]
+        return [actions.line("p", none, language), *actions.came(acts, language)]
     replayed = int(marked["replay"].sum())
+    ranges = marked[marked["unit"] != marks.CHANCE]
     head = say(
         "Our ranges held in {held} of {all} cases ({share}); {promised} were promised.",
-        held=words.number(int(marked["held"].sum()), 0),
-        all=words.number(len(marked), 0),
-        share=words.percent(marked["held"].mean()),
-        promised=words.percent(marked["promised"].mean()),
+        held=words.number(int(ranges["held"].sum()), 0),
+        all=words.number(len(ranges), 0),
+        share=words.percent(ranges["held"].mean()),
+        promised=words.percent(ranges["promised"].mean()),
     )
     parts = [
-        f'<div class="ops ops-card">{_text("p", head, language, "ops-headline")}</div>'
+        f'<div class="ops ops-card">{actions.line("p", head, language, "ops-headline")}'
+        f"{''.join(actions.line('p', t, language) for t in _rooms(told))}</div>"
     ]
     if replayed:
         note = say(
             "{count} of these words were not said at the time: past months were gone through again with only what was known then.",
             count=words.number(replayed, 0),
         )
-        parts.append(_text("p", note, language, "ops-quiet"))
+        parts.append(actions.line("p", note, language, "ops-quiet"))
     parts += [
-        _text("h2", say("By topic"), language),
-        shown.html(_topics(told), language),
+        actions.line("h2", say("By topic"), language),
+        shown.html(_topics(told, currency), language),
     ]
     for row in told.to_dict("records"):
         figure = _figure(row, marked[marked["name"] == row["name"]])
         if figure:
-            parts.append(_text("h2", label(row["name"]), language))
+            parts.append(actions.line("h2", label(row["name"]), language))
             parts.append(
                 report.figure(
                     report.in_language(figure, language), f"held-{row['name']}"
@@ -131,12 +150,43 @@ def _record(
     how = say(
         "A word counts once its day has passed and the data for it has come. The simple guess says that the last like period comes again. Words that fall due together err together, so judgement waits for six different days."
     )
+    wide = say(
+        "Width and misses together: how far the lower end, the middle and the upper end lay from what came, each weighed by its promise, so that a wide range costs as a missed one does; of a chance it is the square of what it was off. Less is better."
+    )
+    never = [
+        say("{what} is not judged: {why}.", what=r.label, why=r.why_not)
+        for r in facts.rules().values()
+        if r.why_not
+    ]
     return [
         *parts,
-        *_came(acts, language),
-        _text("h2", say("How this is counted"), language),
-        _text("p", how, language),
+        *actions.came(acts, language),
+        actions.line("h2", say("How this is counted"), language),
+        *(actions.line("p", t, language) for t in (how, wide, *never)),
     ]
+
+
+def _rooms(told: pd.DataFrame) -> list[Text]:
+    """Say which topics may be trusted, with care or not yet."""
+    from opslib.publish.gallery import room_name
+
+    verdicts = marks.by_room(told)
+    named = {}
+    for room in places.ROOMS:
+        named.setdefault(verdicts.get(room, "early"), []).append(room_name(room))
+    rooms = {verdict: words.listing(names) for verdict, names in named.items()}
+    lines = {
+        "good": say("May be trusted: {rooms}.", rooms=rooms.get("good", "")),
+        "narrow": say(
+            "With care, ranges or chances are off: {rooms}.",
+            rooms=rooms.get("narrow", ""),
+        ),
+        "naive": say(
+            "Not better than a simple guess: {rooms}.", rooms=rooms.get("naive", "")
+        ),
+        "early": say("Too early to say: {rooms}.", rooms=rooms.get("early", "")),
+    }
+    return [told for verdict, told in lines.items() if verdict in rooms]
 
 
 def label(name: str) -> Text:
@@ -144,7 +194,7 @@ def label(name: str) -> Text:
     return facts.rules()[name].label
 
 
-def _topics(told: pd.DataFrame) -> Table:
+def _topics(told: pd.DataFrame, currency: str) -> Table:
     from opslib.publish.gallery import room_name
 
     rows = [row for _, row in told.iterrows()]
@@ -154,6 +204,8 @@ def _topics(told: pd.DataFrame) -> Table:
         trust=[trust(r) for r in rows],
         nearer=[nearer(r) for r in rows],
         lean=[_lean(r["bias"]) for r in rows],
+        miss=[_miss(r, currency) for r in rows],
+        both=[_size(r["loss"], r["unit"]) for r in rows],
     )
     return Table(
         name="topics",
@@ -166,6 +218,8 @@ def _topics(told: pd.DataFrame) -> Table:
             "trust": Heading(label=say("May it be trusted?")),
             "nearer": Heading(label=say("Against a simple guess")),
             "lean": Heading(label=say("Too high or too low")),
+            "miss": Heading(label=say("Off on average")),
+            "both": Heading(label=say("Width and misses together")),
         },
     )
 
@@ -181,13 +235,31 @@ def _lean(bias: float) -> Text:
     )
 
 
+def _size(value: float, unit: str) -> Text:
+    """Write a size in a unit; a share and a chance keep their small digits."""
+    if unit in ("share", marks.CHANCE):
+        return words.percent(value, 1)
+    return card.amount(value, unit)
+
+
+def _miss(row: pd.Series, currency: str) -> Text:
+    """Say how far off we were on average, and what that was worth against naive."""
+    size = _size(row["miss"], row["unit"])
+    if pd.isna(row["saved"]):
+        return size
+    worth = words.money(abs(row["saved"]), currency)
+    if row["saved"] > 0:
+        return say("{size}; {worth} less than a simple guess", size=size, worth=worth)
+    return say("{size}; {worth} more than a simple guess", size=size, worth=worth)
+
+
 def _figure(row: dict[str, Any], marked: pd.DataFrame) -> dict[str, Any] | None:
     """Draw the share of ranges that held by due month, with what chance allows."""
     from scipy.stats import beta
 
     by = marked.assign(month=marked["due"].dt.to_period("M").dt.to_timestamp())
     frame = by.groupby("month")["held"].agg(["sum", "count"]).reset_index()
-    if len(frame) < 2:
+    if row["verdict"] == "early" or row["unit"] == marks.CHANCE:
         return None
     yes, no = frame["sum"] + 0.5, frame["count"] - frame["sum"] + 0.5
     frame = frame.assign(
@@ -213,109 +285,6 @@ def _figure(row: dict[str, Any], marked: pd.DataFrame) -> dict[str, Any] | None:
     return json.loads(figure.to_json())
 
 
-def _came(acts: pd.DataFrame, language: str) -> list[str]:
-    """Say what came of decisions."""
-    if not (acts["choice"] != "").any():
-        return []
-    done = acts[acts["choice"] == "done"]
-    lines = [
-        say(
-            "{done} of {all} decided actions are done.",
-            done=words.number(len(done), 0),
-            all=words.number(int((acts["choice"] != "").sum()), 0),
-        )
-    ]
-    both = done[done["reached"].notna() & done["value"].notna()]
-    for unit, rows in both.groupby("unit"):
-        lines.append(
-            say(
-                "Where it was measured they brought {reached}; {value} was expected.",
-                reached=card.amount(rows["reached"].astype(float).sum(), unit),
-                value=card.amount(rows["value"].astype(float).sum(), unit),
-            )
-        )
-    return [
-        _text("h2", say("What came of our decisions"), language),
-        *(_text("p", t, language) for t in lines),
-    ]
-
-
-def _actions(company: str, acts: pd.DataFrame, language: str) -> list[str]:
-    open_ = acts[~acts["choice"].isin(["done", "refuse"])]
-    day = max(
-        (t["last_day"] for t in read_stamp(company)["tables"].values()), default=""
-    )
-    if open_.empty:
-        return [_text("p", say("No action is open."), language)]
-    head = say(
-        "{count} actions are open, {late} of them overdue on {day}, the last day of data.",
-        count=words.number(len(open_), 0),
-        late=words.number(int(open_["overdue"].sum()), 0),
-        day=words.day(day),
-    )
-    parts = [_text("p", head, language, "ops-headline")]
-    owners = sorted({words.text(o).in_language(language) for o in open_["owner"]})
-    named = open_.assign(
-        who=[words.text(o).in_language(language) for o in open_["owner"]]
-    )
-    late = named.groupby("who")["overdue"].sum()
-    for owner in sorted(owners, key=lambda o: (-late[o], o)):
-        table = shown.html(_open_table(named[named["who"] == owner]), language)
-        name = card.escape(owner)
-        parts.append(f'<section data-owner="{name}"><h2>{name}</h2>{table}</section>')
-    how = say("To say what was decided: opslib decide KEY NUMBER accept --by NAME")
-    return [*parts, _text("p", how, language, "ops-quiet")]
-
-
-def _open_table(rows: pd.DataFrame) -> Table:
-    told = rows.to_dict("records")
-    frame = rows.assign(
-        what=[words.text(r["what"]) for r in told],
-        state=[_state(r) for r in told],
-        worth=[
-            card.amount(r["value"], r["unit"]) if pd.notna(r["value"]) else ""
-            for r in told
-        ],
-        asked=[
-            listing.entries()[r["notebook"]].question
-            if r["notebook"] in listing.entries()
-            else r["notebook"]
-            for r in told
-        ],
-        due=pd.to_datetime(rows["due"]),
-        number=[f"{r['key']} {r['action']}" for r in told],
-    )
-    return Table(
-        name="open_actions",
-        title=Text(""),
-        frame=frame,
-        rows_shown=200,
-        headings={
-            "what": Heading(label=say("What")),
-            "due": Heading(label=say("By"), kind="day"),
-            "state": Heading(label=say("State")),
-            "worth": Heading(label=say("Worth")),
-            "asked": Heading(label=say("From the question")),
-            "number": Heading(label=say("Key and number")),
-        },
-    )
-
-
-def _state(row: dict[str, Any]) -> Text:
-    told = {
-        "": say("not decided"),
-        "accept": say("accepted by {by}", by=row["by"]),
-        "change": say("changed by {by}: {why}", by=row["by"], why=row["why"]),
-        "put-off": say("put off by {by}: {why}", by=row["by"], why=row["why"]),
-    }[row["choice"]]
-    return say("overdue; {state}", state=told) if row["overdue"] else told
-
-
-def _text(tag: str, told: Text, language: str, kind: str = "") -> str:
-    mark = f' class="{kind}"' if kind else ""
-    return f"<{tag}{mark}>{card.escape(told.in_language(language))}</{tag}>"
-
-
 def _page(company: str, name: str, parts: list[str], language: str, main: str) -> str:
     where = say(
         "{company}, made {day}",
@@ -331,7 +300,7 @@ def _page(company: str, name: str, parts: list[str], language: str, main: str) -
             title=title(name).in_language(language),
             css=report.css(),
             js=report.template_file("page.js"),
-            parts=[_text("h1", title(name), language), *parts],
+            parts=[actions.line("h1", title(name), language), *parts],
             where=where.in_language(language),
             foot="",
             home=file_name("index", language, main),

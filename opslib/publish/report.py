@@ -279,7 +279,7 @@ def _decide(told: dict[str, Any], finding: Finding, language: str) -> str:
 
 def figure(told: dict[str, Any], name: str, *, still: bool = False) -> str:
     """Return a Plotly figure as HTML: a still picture that scripts bring to life."""
-    picture = stills.svg(told)
+    picture = _picture(json.dumps(told))
     title = told["layout"].get("title", {}).get("text", "")
     label = card.escape(title)
     if still:
@@ -289,6 +289,12 @@ def figure(told: dict[str, Any], name: str, *, still: bool = False) -> str:
         f'<div class="figure" role="img" aria-label="{label}" data-figure="{name}">{picture}</div>'
         f'<script type="application/json" id="{name}">{data}</script>'
     )
+
+
+@functools.lru_cache(maxsize=64)
+def _picture(figure: str) -> str:
+    """Draw a still once for the page and for its form to mail."""
+    return stills.svg(json.loads(figure))
 
 
 def _captioned(label: str) -> str:

@@ -26,8 +26,6 @@ from typing import Any
 from jupyter_client.provisioning import LocalProvisioner
 
 from opslib import places
-from opslib.show import theme
-from opslib.warehouse import tables
 
 NAME = "opslib"
 IDLE_SECONDS = 600
@@ -36,7 +34,8 @@ _STACK = (
     "sklearn.ensemble", "sklearn.linear_model", "sklearn.cluster", "statsmodels.api",
     "plotly.graph_objects", "ipywidgets", "duckdb", "joblib", "babel.dates",
     "matplotlib_inline.backend_inline", "IPython.core.completer",
-    "opslib.desk", *(f"opslib.{room}" for room in places.ROOMS),
+    "sklearn.impute", "pandas.io.formats.html", "pandas.core.reshape.reshape",
+    "opslib.promotions.campaigns", "opslib.desk", *(f"opslib.{room}" for room in places.ROOMS),
 )  # fmt: skip
 
 
@@ -213,10 +212,8 @@ def _serve(path: Path) -> None:
     for name in _STACK:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    # Plotly's renderers bring a parser that takes seconds to build; contracts are read
-    # by every run: once is enough for both.
-    theme.register()
-    tables.all_tables(), tables.all_views()
+    with contextlib.suppress(Exception):
+        _exercise()
     gc.collect()
     gc.freeze()
     path.unlink(missing_ok=True)
@@ -229,6 +226,31 @@ def _serve(path: Path) -> None:
     eyes.register(door, selectors.EVENT_READ)
     _watch(door, eyes, lock)
     path.unlink(missing_ok=True)
+
+
+def _exercise() -> None:
+    """Do once what every notebook does, so that what is loaded late is loaded here.
+
+    Plotly's renderers bring a parser that takes seconds to build, contracts are read by
+    every run, and a first figure loads the classes of its parts.
+    """
+    import pandas as pd
+
+    from opslib import words
+    from opslib.show import card, forms, theme
+    from opslib.warehouse import tables
+
+    theme.register()
+    tables.all_tables()
+    tables.all_views()
+    days = pd.date_range("2026-01-01", periods=3)
+    frame = pd.DataFrame({"x": days, "y": 1.0, "low": 0.0, "high": 2.0})
+    text = words.Text("x", "x")
+    figure = forms.band(
+        frame, x="x", y="y", low="low", high="high", title=text, x_title=text, y_title=text, label=text,
+    )  # fmt: skip
+    figure._repr_mimebundle_()
+    card.amount(1234.5, "CNY")
 
 
 def _watch(door: socket.socket, eyes: selectors.BaseSelector, lock: Any) -> None:

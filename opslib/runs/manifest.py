@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import platform
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,13 @@ def begin(folder: Path, told: dict[str, Any]) -> Path:
     working.mkdir(parents=True)
     write(
         working,
-        {**told, "exit": "running", "pid": os.getpid(), "born": _born(os.getpid())},
+        {
+            **told,
+            "exit": "running",
+            "pid": os.getpid(),
+            "born": _born(os.getpid()),
+            "host": platform.node(),
+        },
     )
     return working
 
@@ -98,13 +105,22 @@ def standing(runs: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 @contextlib.contextmanager
-def alone(name: str) -> Iterator[None]:
-    """Hold a lock of this name among all processes; it ends with its holder."""
+def alone(name: str, *, wait: bool = True) -> Iterator[bool]:
+    """Hold a lock of this name among all processes; it ends with its holder.
+
+    Args:
+        name: The lock's name.
+        wait: Whether to wait for it; without, what is yielded says whether it is held.
+    """
     place = places.root() / ".cache" / "locks" / f"{name}.lock"
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True
 
 
 def finding_of(book: dict[str, Any]) -> dict[str, Any] | None:
@@ -118,7 +134,13 @@ def finding_of(book: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _alive(told: dict[str, Any]) -> bool:
-    """Return whether the very process that began a run still runs."""
+    """Return whether the very process that began a run still runs.
+
+    Of another machine's process only the lock of its run can be seen.
+    """
+    if told.get("host", platform.node()) != platform.node():
+        with alone(f"{told['company']}-{told['key']}", wait=False) as free:
+            return not free
     now = _born(told.get("pid", 0))
     return bool(now) and now == told.get("born", now)
 

@@ -120,7 +120,8 @@ def run(
         preset: A preset of the list, for the notebooks that have it.
         **options: `jobs`, `timeout` (seconds for one), `memory_mb` (for one), `as_of`,
             `due`, `force`, `replay`, `repair` (the last batch again, where it failed
-            or its data changed).
+            or its data changed), `cluster` (address of a Dask scheduler that takes the
+            runs; of one run alone, its forecasts).
 
     Returns:
         The batch; a failing notebook is in it, not raised.
@@ -279,10 +280,17 @@ def _run_all(
         memory_mb=int(options.get("memory_mb") or work.memory_share(workers)),
         force=bool(options.get("force")),
     )
+    board = Board(total=len(waiting), tell=_tell)
+    cluster = options.get("cluster") or ""
+    if cluster and len(waiting) > 1:
+        from opslib.runs.beyond import cluster as far
+
+        return far.run_all(company, waiting, terms, board, cluster)
+    if cluster:
+        os.environ["OPSLIB_CLUSTER"] = cluster
     with contextlib.suppress(OSError):
         kernels.warm()
     stop, ended = threading.Event(), threading.Event()
-    board = Board(total=len(waiting), tell=_tell)
     begun = say(
         "{count} notebooks to run, {jobs} at a time",
         count=str(len(waiting)),

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from opslib import places
 from opslib.errors import OpslibError, RunError
 from opslib.runs import keys, listing, manifest
+from opslib.runs.keep import log, sources
 from opslib.warehouse.store import read_stamp
 from opslib.words import Text, catalogue
 
@@ -173,14 +174,21 @@ def kept(company: str, job: Job) -> dict[str, Any] | None:
 
 
 def sweep(company: str, job: Job) -> None:
-    """Remove what killed runs of the same question and parameters left unfinished."""
+    """Remove what killed runs of the same question and parameters left unfinished.
+
+    Whoever works on a run holds its lock, so whose lock is free is at work no more.
+    """
     home = keys.report_folder(company, job.entry, job.day, job.key).parent
     for left in home.glob(f"*{manifest.RUNNING}"):
         key = left.name.removesuffix(manifest.RUNNING).split("_")[-1]
-        with manifest.alone(f"{company}-{key}"):
+        with manifest.alone(f"{company}-{key}", wait=False) as idle:
             told = manifest.read(left)
-            if told is None or (
-                told["exit"] == "lost" and told["parameters"] == job.values
+            if idle and (
+                told is None
+                or (
+                    told["exit"] in ("lost", "running")
+                    and told["parameters"] == job.values
+                )
             ):
                 shutil.rmtree(left, ignore_errors=True)
 
@@ -208,6 +216,7 @@ def run_one(
                 board.end(job.label, standing)
                 return {**standing, "exit": "reused"}
             result = _attempt(company, job, stamp, terms, board, stop, tries)
+        log.note_run(result)
         if result["exit"] not in PASSING or pause is None or stop.wait(pause):
             break
     board.end(job.label, result)
@@ -245,6 +254,7 @@ def _attempt(
     begun = time.monotonic()
     working: Path | None = None
     try:
+        told["versions"]["notebook"] = sources.keep(company, job.entry)
         working = manifest.begin(folder, told)
         result = _execute(job, working, terms.kernel, watch)
     except Exception as error:

@@ -105,11 +105,46 @@ def _opened(aside: Path, stage: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                 f"CREATE TABLE IF NOT EXISTS _history_{table.name} "
                 f"({columns}, {hidden}, _until DATE);"
             )
+        _bring_up(connection)
         yield connection
         connection.execute("CHECKPOINT")
     finally:
         connection.close()
         shutil.rmtree(f"{stage}.spill", ignore_errors=True)
+
+
+def contract() -> str:
+    """Return an id of every table's columns and types: what a warehouse must hold."""
+    told = {
+        t.name: [(c.name, tables.SQL_TYPES[c.type]) for c in t.stored]
+        for t in tables.all_tables().values()
+    }
+    return _hash([json.dumps(told, sort_keys=True)])
+
+
+def _bring_up(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give tables of an older opslib the columns and types of the present contracts.
+
+    A column that no contract names any more stays as it is.
+    """
+    held: dict[str, dict[str, str]] = {}
+    for table, column, kind in connection.execute(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+        "WHERE database_name = current_database()"
+    ).fetchall():
+        held.setdefault(table, {})[column] = kind
+    for table in tables.all_tables().values():
+        for place in (table.name, f"_history_{table.name}"):
+            for column in table.stored:
+                kind, has = tables.SQL_TYPES[column.type], held[place].get(column.name)
+                if has is None:
+                    connection.execute(
+                        f'ALTER TABLE {place} ADD COLUMN "{column.name}" {kind}'
+                    )
+                elif has != kind:
+                    connection.execute(
+                        f'ALTER TABLE {place} ALTER "{column.name}" TYPE {kind}'
+                    )
 
 
 def _publish(aside: Path, path: Path, stamp: dict[str, object]) -> None:
@@ -178,6 +213,7 @@ def _stamp(connection: duckdb.DuckDBPyConnection) -> dict[str, object]:
     ).fetchone() or (0, 0)
     return {
         "snapshot": _hash([c for c, _ in loaded]),
+        "contract": contract(),
         "delivered": delivered,
         "quarantined": waiting,
         "built": dt.datetime.now().isoformat(timespec="seconds"),

@@ -523,7 +523,8 @@ def _to_history(connection: Any, told: mapping.Mapping, name: str, old: str) -> 
     count = _one(connection, f"SELECT count(*) FROM {name} AS t WHERE {old}")
     if count:
         connection.execute(
-            f"INSERT INTO _history_{name} SELECT *, {at} FROM {name} AS t WHERE {old}"
+            f"INSERT INTO _history_{name} BY NAME "
+            f"SELECT *, {at} AS _until FROM {name} AS t WHERE {old}"
         )
         connection.execute(f"DELETE FROM {name} AS t WHERE {old}")
     return count
@@ -550,7 +551,8 @@ def _insert(
         known = "NULL"
     return _one(
         connection,
-        f"INSERT INTO {table.name} SELECT {chosen}, {number}, {known} FROM stage.good AS g",
+        f"INSERT INTO {table.name} BY NAME SELECT {chosen}, {number} AS _delivery, "
+        f"{known} AS _known FROM stage.good AS g",
     )
 
 

@@ -20,6 +20,7 @@ from opslib.warehouse.store import open_store
 from opslib.words import Text, catalogue, number
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from opslib.warehouse import mapping
@@ -99,10 +100,17 @@ def for_reader(company: str) -> dict[str, dict[str, str]]:
     return {n: told for n, told in read(company).items() if n in seen}
 
 
-def forget(company: str, customer: str) -> Forgotten:
+def forget(
+    company: str, customer: str, strip: Callable[[str, str], int] | None = None
+) -> Forgotten:
     """Remove a person everywhere: warehouse, people, raw files, reports, backups.
 
     Sales stay, without the number, so that the totals still tie.
+
+    Args:
+        company: Whose.
+        customer: The company's customer number.
+        strip: What takes a person out of the reports; without it all of them go.
 
     Raises:
         MissingDataError: No delivery of this company knows the number.
@@ -140,6 +148,11 @@ def forget(company: str, customer: str) -> Forgotten:
             )
         connection.execute("INSERT INTO _quality VALUES (today(), '', 'forgotten', 1)")
     changed |= _forget_files(company, customer, raw)
+    for reports in places.reports().glob(f"{company}*"):
+        if reports.name.partition("@")[0] == company:
+            changed[reports.name] = strip(reports.name, customer) if strip else 1
+            if not strip:
+                shutil.rmtree(reports)
     return Forgotten(customer=customer, places=changed)
 
 
@@ -175,10 +188,6 @@ def _forget_files(company: str, customer: str, raw: list[Path]) -> dict[str, int
         if sealed.pop(customer, None):
             _write(path, sealed)
             changed["people"] = 1
-    for reports in places.reports().glob(f"{company}*"):
-        if reports.name.partition("@")[0] == company:
-            shutil.rmtree(reports)
-            changed[reports.name] = 1
     shutil.rmtree(places.root() / ".cache" / "once", ignore_errors=True)
     return changed
 

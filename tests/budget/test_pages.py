@@ -77,6 +77,7 @@ def test_the_risk_page_says_where_the_year_ends_and_what_ties(risk, year):
     assert {p.name for p in risk.predictions} == {
         "month_spending",
         "year_spending",
+        "year_over_plan",
         "budget_version",
     }
 

@@ -6,6 +6,7 @@ import random
 import signal
 import time
 
+import duckdb
 import pandas as pd
 import pytest
 
@@ -90,3 +91,23 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_warehouse(shop, monkeypa
     assert "磁盘" in wrong.value.sentence("zh")
     assert places.warehouse(shop.name).read_bytes() == before
     assert not list(places.warehouse(shop.name).parent.glob("*.building*"))
+
+
+def test_a_load_after_an_upgrade_puts_each_value_in_its_column(shop):
+    """Added columns stand last in an older file, so rows have to go in by name."""
+    columns = {c: c for c in ("item", "name", "pack", "shelf_life_days", "brand")}
+    shop.write("p1.csv", "item,name,pack,shelf_life_days,brand\nA,One,6,10,X\n")
+    shop.load("p*.csv", table="products", columns=columns)
+    with duckdb.connect(str(places.warehouse("shop"))) as held:
+        for table in ("products", "_history_products"):
+            held.execute(f"ALTER TABLE {table} DROP COLUMN pack")
+    shop.write("p2.csv", "item,name,pack,shelf_life_days,brand\nA,Two,7,20,Y\n")
+    shop.load("p*.csv", table="products", columns=columns)
+    row = shop.read("products").iloc[0]
+    told = [row[c] for c in ("item", "name", "pack", "shelf_life_days", "brand")]
+    assert told == ["A", "Two", 7, 20, "Y"]
+    with duckdb.connect(str(places.warehouse("shop"))) as held:
+        old = held.execute("SELECT name, pack, brand, _until FROM _history_products")
+        name, pack, brand, until = old.fetchone()
+    assert (name, pack, brand) == ("One", None, "X")
+    assert until is not None

@@ -155,9 +155,9 @@ def test_an_earlier_forecast_is_held_against_what_came(company):
         {
             "run_day": [DAY] * 2,
             "due": [due] * 2,
-            "0.1": [0.0, 0.9],
-            "0.5": [0.3, 0.95],
-            "0.9": [0.6, 0.99],
+            "q0.1": [0.0, 0.9],
+            "q0.5": [0.3, 0.95],
+            "q0.9": [0.6, 0.99],
         }
     )
     assert trend.foretold(kept, told)["held"].tolist() == [True, False]
@@ -272,9 +272,9 @@ def test_a_chosen_option_is_set_beside_what_came(company):
         {
             "option": ["Lower price", "Gift box"],
             "due": [dt.date(2026, 3, 31)] * 2,
-            "0.1": 0.2,
-            "0.5": 0.3,
-            "0.9": 0.4,
+            "q0.1": 0.2,
+            "q0.5": 0.3,
+            "q0.9": 0.4,
         }
     )
     told = options.happened(kept, steps, company["market_sales"], ours="Ours")

@@ -1,6 +1,7 @@
 """Small notebooks for the tests of the run engine."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
@@ -51,3 +52,29 @@ def books(demo_home):
     return SimpleNamespace(
         notebook=_notebook, listed=_listed, show=SHOW, home=demo_home
     )
+
+
+def _processes(home):
+    """Return parent and kernels of a home, by what the system says of them."""
+    found = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (place / "cmdline").read_text().replace("\0", " ")
+            around = (place / "environ").read_text()
+            state = (place / "stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        ours = f"OPSLIB_HOME={home}\0" in around and state[0] != "Z"
+        if ours and ("opslib.runs.kernels" in told or "ipykernel_launcher" in told):
+            found[int(place.name)] = int(state[1])
+    parents = {p for p in found if p in found.values()}
+    parents |= {
+        p for p, above in found.items() if above not in found and p not in parents
+    }
+    return parents, [p for p in found if p not in parents]
+
+
+@pytest.fixture
+def processes():
+    """Return what finds a home's kernel parent and kernels among all processes."""
+    return _processes

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from opslib import places, runs
-from opslib.runs import keys, ledger, listing, manifest
+from opslib.runs import keys, ledger, listing, manifest, work
 from opslib.runs.keep import status
 from opslib.warehouse import read_stamp
 
@@ -157,6 +157,22 @@ def test_a_run_that_never_closed_reads_as_lost(demo_home):
     told = json.loads((path / "manifest.json").read_text())
     (path / "manifest.json").write_text(json.dumps({**told, "pid": 2**22 + 1}))
     assert manifest.of_notebook("demo", entry.name)[0]["exit"] == "lost"
+
+
+def test_sweeping_waits_for_no_run_that_is_under_way(demo_home):
+    """A grid's runs end one by one; none may wait for its neighbour."""
+    entry = listing.entries()["inventory/demand_forecast"]
+    job = work.Job(entry=entry, values={"a": 1}, key="k0", day="2026-01-01", label="x")
+    for key, values in (("k1", {"a": 2}), ("k2", {"a": 1})):
+        folder = keys.report_folder("demo", entry, "2026-01-01", key)
+        opening = {"name": entry.name, "company": "demo", "key": key}
+        left = manifest.begin(folder, {**opening, "parameters": values})
+        told = json.loads((left / manifest.FILE).read_text("utf-8"))
+        manifest.write(left, {**told, "pid": 0})
+    with manifest.alone("demo-k1"):
+        work.sweep("demo", job)
+    home = keys.report_folder("demo", entry, "2026-01-01", "k1").parent
+    assert [p.name for p in home.glob("*.running")] == ["2026-01-01_k1.running"]
 
 
 def test_predictions_are_kept_and_read_back_with_the_day_they_were_made(demo_home):

@@ -11,9 +11,10 @@ import pytest
 from opslib import places
 from opslib.errors import OpslibError, ParameterError
 from opslib.runs import keys, ledger, listing, manifest, work
-from opslib.runs.keep import backup, changes, prune
+from opslib.runs.keep import backup, changes, forget, log, prune
 from opslib.runs.score import decisions
-from opslib.warehouse import build, open_store, read_stamp
+from opslib.runs.watch import schedule
+from opslib.warehouse import build, open_store, people, read_stamp
 
 NAME = "inventory/demand_forecast"
 
@@ -182,7 +183,7 @@ def test_a_broken_backup_changes_nothing(demo_home, how):
 def test_the_difference_names_numbers_and_what_did_it():
     def run(**more):
         told = {
-            "name": NAME, "day": "2026-01-01", "finding": _finding(), "parameters": {"weeks": 4, "as_of": ""},
+            "name": NAME, "key": "k", "company": "demo", "day": "2026-01-01", "finding": _finding(), "parameters": {"weeks": 4, "as_of": ""},
             "versions": {"source": "aa"}, "data": {"tables": {"sales_lines": {"content": "one"}}},
         }  # fmt: skip
         return {**told, **more}
@@ -218,6 +219,39 @@ def test_a_page_says_what_changed_since_the_answer_before(demo_home):
     assert changes.of_key("demo", "one")["key"] == "one1"
     with pytest.raises(ParameterError, match="0 finished runs"):
         changes.of_key("demo", "../x")
+
+
+def test_a_forgotten_person_leaves_no_word_and_the_score_stays(demo_home):
+    number = "C000123"
+    text = {"en": f"Call {number}.", "zh": f"致电 {number}。"}
+    finding = _finding()
+    finding |= {"headline": text, "actions": [{**finding["actions"][0], "what": text}]}
+    finding["predictions"].append(
+        {**finding["predictions"][0], "target": {"customer": number}}
+    )
+    _kept("2026-01-01", "aaa1", finding=finding, parameters={"customer": number})
+    _kept("2026-01-02", "bad2", exit_="cell error", message=f"{number} is odd")
+    decisions.decide("demo", "aaa1", 1, "refuse", by="Li", why=f"{number} moved away")
+    log.note("error", f"{number} is odd", company="demo")
+    (places.reports() / "demo" / "batch.json").write_text(f'{{"customer": "{number}"}}')
+    before = [p for _, p in ledger.kept("demo") if "item" in p["target"]]
+    with open_store("demo") as store:
+        known = store.read("sales_lines", columns=["customer"])["customer"].dropna()
+    told = people.forget("demo", known.iloc[0], forget.strip)
+    assert told.places["demo"] == 1
+    forget.strip("demo", number)
+    assert [p for _, p in ledger.kept("demo")] == before
+    for path in (places.data() / "records", places.reports(), log.home()):
+        for file in (f for f in path.rglob("*") if f.is_file()):
+            assert number not in file.read_text("utf-8"), file
+    assert decisions.decided("demo")[0]["why"] == "… moved away"
+    run = manifest.of_notebook("demo", NAME)[0]
+    assert run["key"] == "aaa1"
+    assert manifest.standing([run]) is None, "its page is gone, so it answers nothing"
+    with pytest.raises(ParameterError, match="0 finished runs"):
+        changes.of_key("demo", "aaa1")
+    stamp = read_stamp("demo")
+    assert "never answered" in schedule.due("demo", listing.entries()[NAME], stamp)
 
 
 def test_the_runbook_has_an_entry_for_each_exit_class():

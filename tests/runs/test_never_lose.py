@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -22,26 +21,6 @@ from opslib.warehouse import build, read_stamp, store
 
 pytestmark = pytest.mark.slow
 NAP = "import time\ntime.sleep(0.4)"
-
-
-def _processes(home):
-    """Return parent and kernels of a home, by what the system says of them."""
-    found = {}
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            told = (place / "cmdline").read_text().replace("\0", " ")
-            around = (place / "environ").read_text()
-            state = (place / "stat").read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        ours = f"OPSLIB_HOME={home}\0" in around and state[0] != "Z"
-        if ours and ("opslib.runs.kernels" in told or "ipykernel_launcher" in told):
-            found[int(place.name)] = int(state[1])
-    parents = {p for p in found if p in found.values()}
-    parents |= {
-        p for p, above in found.items() if above not in found and p not in parents
-    }
-    return parents, [p for p in found if p not in parents]
 
 
 def _start(home, *words):
@@ -72,11 +51,11 @@ def _whole(home):
     return kept
 
 
-def _strike(home, work, dice, done):
+def _strike(processes, home, work, dice, done):
     """Kill one process, once a kernel runs or, now and then, before."""
     who = dice.choice(["runner", "kernel", "kernel", "parent"])
     for _ in range(200):
-        parents, kernels = _processes(home)
+        parents, kernels = processes(home)
         if work.poll() is not None or kernels or dice.random() < 0.01:
             break
         time.sleep(0.1)
@@ -88,7 +67,7 @@ def _strike(home, work, dice, done):
             done[who] += 1
 
 
-def _storm(books, *, kills, values, seed):
+def _storm(processes, books, *, kills, values, seed):
     """Kill runner, kernels and parent at random until the batch is done; return counts."""
     books.listed(books.notebook("nap", NAP, books.show))
     dice, done = random.Random(seed), {"runner": 0, "kernel": 0, "parent": 0}
@@ -108,7 +87,7 @@ def _storm(books, *, kills, values, seed):
             continue
         if sum(done.values()) >= kills:
             continue
-        _strike(books.home, work, dice, done)
+        _strike(processes, books.home, work, dice, done)
     work.communicate(timeout=600)
     for _ in range(3):
         last = _start(books.home, "--grid", f"word={words}")
@@ -119,7 +98,7 @@ def _storm(books, *, kills, values, seed):
     good = {m["parameters"]["word"] for m in _whole(books.home)}
     assert good == {f"w{i}" for i in range(values)}
     time.sleep(3)
-    assert _processes(books.home)[1] == [], "a kernel outlived its runner"
+    assert processes(books.home)[1] == [], "a kernel outlived its runner"
     assert not list(places.reports("demo").rglob("*.running"))
     for lock in (places.root() / ".cache" / "locks").glob("*.lock"):
         with manifest.alone(lock.stem):
@@ -127,15 +106,15 @@ def _storm(books, *, kills, values, seed):
     return done
 
 
-def test_twenty_kills_at_random_lose_nothing(books):
-    told = _storm(books, kills=20, values=24, seed=5)
+def test_twenty_kills_at_random_lose_nothing(processes, books):
+    told = _storm(processes, books, kills=20, values=24, seed=5)
     assert sum(told.values()) >= 20, told
     assert min(told.values()) >= 1, told
 
 
 @pytest.mark.soak
-def test_two_hundred_kills_at_random_lose_nothing(books):
-    told = _storm(books, kills=200, values=300, seed=6)
+def test_two_hundred_kills_at_random_lose_nothing(processes, books):
+    told = _storm(processes, books, kills=200, values=300, seed=6)
     sys.stdout.write(f"killed {told}\n")
     assert sum(told.values()) >= 200, told
 

@@ -1,13 +1,19 @@
 """The schedule says what is due, and other programs accept what it writes."""
 
+import contextlib
 import os
+import re
+import runpy
+import shlex
 import shutil
 import subprocess
 import sys
+import types
 
 import pytest
 
 from opslib.errors import ParameterError
+from opslib.runs import listing, manifest
 from opslib.runs.watch import schedule
 
 
@@ -20,7 +26,7 @@ def test_what_was_never_answered_is_due_and_what_lacks_data_says_so(demo_home):
 @pytest.mark.parametrize(
     ("kind", "at", "says"),
     [
-        ("at", "05:15", "cron or systemd"),
+        ("at", "05:15", "cron, systemd, airflow"),
         ("cron", "25:00", "time of day"),
         ("cron", "5\n* * * * * x", "time of day"),
     ],
@@ -95,6 +101,89 @@ def test_systemd_takes_the_timer_and_the_services(home, tmp_path, monkeypatch):
         env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
     )
     assert wrong.returncode != 0, "the check can fail"
+
+
+def _dag(tmp_path):
+    path = schedule.write("demo", "airflow", tmp_path / "dags", at="05:15")[0]
+    return path, runpy.run_path(str(path), init_globals=None)
+
+
+class _Task:
+    """Stand in for an Airflow task where Airflow is absent: it notes what follows."""
+
+    made = {}
+
+    def __init__(self, task_id, **told):
+        self.told, self.after = told, set()
+        self.made[task_id] = self
+
+    def __rshift__(self, others):
+        for other in others if isinstance(others, list) else [others]:
+            other.after.add(self)
+        return others
+
+    def __rrshift__(self, others):
+        for other in others:
+            self.after.add(other)
+        return self
+
+
+def test_the_dag_file_has_a_task_for_each_question_in_order(
+    demo_home, tmp_path, monkeypatch
+):
+    airflow = types.ModuleType("airflow")
+    airflow.DAG = lambda *given, **named: contextlib.nullcontext()
+    for name, what in (("bash", "BashOperator"), ("empty", "EmptyOperator")):
+        module = types.ModuleType(f"airflow.operators.{name}")
+        setattr(module, what, _Task)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(sys.modules, "airflow", airflow)
+    monkeypatch.setattr(_Task, "made", {})
+    _, told = _dag(tmp_path)
+    questions = {n.replace("/", ".") for n in listing.entries()}
+    assert set(_Task.made) == {*questions, "load", "pages", "tell", "all_well"}
+    tasks = _Task.made
+    assert all(tasks[q].after == {tasks["load"]} for q in questions)
+    assert tasks["pages"].after == {tasks[q] for q in questions}
+    assert tasks["pages"].told["trigger_rule"] == "all_done", "a failure stops no page"
+    assert tasks["all_well"].after >= {tasks[q] for q in questions}
+    assert told["WHEN"] == "15 5 * * *"
+    for command in told["QUESTIONS"].values():
+        words = shlex.split(command)
+        assert "--due" in words
+        assert str(demo_home) in words
+
+
+@pytest.mark.soak
+def test_the_real_airflow_runs_the_dag(books, tmp_path):
+    """`OPSLIB_AIRFLOW` names the Python of an environment of its own with Airflow."""
+    python = os.environ.get("OPSLIB_AIRFLOW")
+    if not python:
+        pytest.skip("OPSLIB_AIRFLOW names no Python with Airflow; nothing is tested")
+    books.listed(
+        books.notebook("good", books.show), books.notebook("bad", "1 / 0", books.show)
+    )
+    path = schedule.write("demo", "airflow", tmp_path / "dags", at="05:15")[0]
+    env = {
+        **os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow"), "OPSLIB_HOME": str(books.home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(path.parent), "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    }  # fmt: skip
+    call = lambda *words: subprocess.run(  # noqa: E731
+        [python, "-m", "airflow", *words], env=env, capture_output=True, text=True,
+        check=False, timeout=900,
+    )  # fmt: skip
+    made = call("db", "migrate")
+    assert made.returncode == 0, made.stderr[-2000:]
+    listed = call("tasks", "list", "opslib_demo")
+    assert "inventory.good" in listed.stdout.split(), listed.stdout + listed.stderr
+    ran = call("dags", "test", "opslib_demo", "2026-03-01")
+    told = ran.stdout + ran.stderr
+    runs = {m["name"]: m["exit"] for n in listing.entries() for m in manifest.of_notebook("demo", n)}  # fmt: skip
+    assert runs == {"inventory/good": "ok", "inventory/bad": "cell error"}, told[-3000:]
+    assert (books.home / "reports" / "index.html").is_file(), "pages in spite of it"
+    ended = re.findall(r"DagRun Finished.*", told)
+    assert ended, told[-3000:]
+    assert "failed" in ended[-1], "a failed question fails the whole"
 
 
 @pytest.mark.slow

@@ -1,7 +1,11 @@
 """Predictions are scored when their facts come; decisions are kept and followed."""
 
+import ast
 import datetime as dt
+import itertools
 import json
+import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -17,6 +21,7 @@ ACTION = {
     "due": "2026-06-20", "value": 100.0, "unit": "CNY",
 }  # fmt: skip
 NAME = "inventory/demand_forecast"
+PACKAGE = Path(places.__file__).parent
 
 
 def _kept(day, key, *, predictions=(), actions=(ACTION,), turn=1, **more):
@@ -26,11 +31,12 @@ def _kept(day, key, *, predictions=(), actions=(ACTION,), turn=1, **more):
         "predictions": list(predictions),
         "actions": list(actions),
     }
-    folder = places.reports("demo") / NAME / f"{day}_{key}"
+    name = more.pop("name", NAME)
+    folder = places.reports("demo") / name / f"{day}_{key}"
     folder.mkdir(parents=True)
     told = {
-        "name": NAME, "room": "inventory", "company": "demo", "key": key, "day": day, "exit": "ok",
-        "started": f"{day}T10:00:00", "turn": turn, "finding": finding, **more,
+        "name": name, "room": "inventory", "company": "demo", "key": key, "day": day, "exit": "ok",
+        "parameters": {}, "started": f"{day}T10:00:00", "turn": turn, "finding": finding, **more,
     }  # fmt: skip
     manifest.write(folder, told)
     return told
@@ -111,9 +117,116 @@ def test_a_value_that_stands_and_what_a_target_chooses_worked_by_hand():
 def test_every_rule_reads_a_mart_that_has_its_columns(demo_home):
     with open_store("demo") as store:
         for rule in facts.rules().values():
-            wanted = [c for c in (rule.column, rule.day, rule.known) if c]
-            assert list(store.read(rule.reads, columns=wanted)) == wanted
             assert rule.label.en != rule.label.zh
+            if rule.why_not:
+                continue
+            more = (*rule.only, *rule.names, *rule.asked, *rule.share)
+            wanted = dict.fromkeys(
+                (rule.column, rule.day, rule.known, rule.worth, *more)
+            )
+            wanted = [c for c in wanted if c]
+            assert list(store.read(rule.reads, columns=wanted)) == wanted
+
+
+def test_every_name_that_a_room_foretells_has_its_rule():
+    """Names are read from the rooms' own source, so a new one cannot be forgotten."""
+    found = set()
+    for path in (PACKAGE / room for room in places.ROOMS):
+        for file in path.rglob("answer.py"):
+            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+                called = isinstance(node, ast.Call) and getattr(node.func, "id", "")
+                if called == "Prediction":
+                    found |= {k.value for k in node.keywords if k.arg == "name"}
+                elif called in ("_told", "_chance"):
+                    found.add(node.args[0])
+    names = {n.value for n in found if isinstance(n, ast.Constant)}
+    assert len(names) >= 10
+    assert names == set(facts.rules())
+
+
+def test_the_share_of_a_month_and_the_pace_of_a_campaign_worked_by_hand():
+    day = lambda m, n: pd.Timestamp(2026, m, n)  # noqa: E731
+    frame = pd.DataFrame(
+        {
+            "day": [day(m, 1) for m in (1, 1, 2, 2, 3, 3)],
+            "seller": ["us", "them"] * 3,
+            "v": [10.0, 30.0, 20.0, 20.0, 30.0, 10.0],
+        }
+    )
+    held = facts.Facts(_rule(span="month", share=("seller",)), frame)
+    assert held.pair({"seller": "us"}, day(2, 28), day(3, 31)) == (0.75, 0.5)
+    assert held.pair({"seller": "us"}, day(2, 10), day(3, 31)) == (0.75, 0.25)
+    assert pd.isna(held.pair({"seller": "us"}, day(3, 31), day(4, 30))[0])
+    frame = pd.DataFrame(
+        {"day": pd.date_range("2026-03-02", periods=10), "v": 5.0, "promotion": "P"}
+    )
+    held = facts.Facts(_rule(span="whole", names={"promotion": "campaign"}), frame)
+    told = {"parameters": {}}
+    aim = held.rule.aim(told, {"campaign": "P"})
+    assert aim == {"promotion": "P"}
+    assert held.pair(aim, day(3, 5), day(3, 8)) == (35.0, 35.0), "four days, then seven"
+    assert pd.isna(held.pair({"promotion": "Q"}, day(3, 5), day(3, 8))[0])
+
+
+def test_the_run_s_parameter_chooses_whose_share_is_meant():
+    rule = _rule(asked={"seller": "ours"})
+    told = {"parameters": {"ours": "Us"}}
+    assert rule.aim(told, {"option": "A"}) == {"option": "A", "seller": "Us"}
+
+
+def test_the_last_month_and_the_money_of_a_miss_worked_by_hand():
+    frame = pd.DataFrame(
+        {
+            "closed": pd.to_datetime(["2026-02-10", "2026-03-10", "2026-04-10"]),
+            "month": pd.to_datetime(["2026-01-01", "2026-02-01", "2026-03-01"]),
+            "v": [4.0, 6.0, 5.0],
+            "m": [8.0, 12.0, 10.0],
+        }
+    )
+    held = facts.Facts(_rule(span="target", day="closed", worth="m"), frame)
+    days = pd.Timestamp("2026-03-15"), pd.Timestamp("2026-04-10")
+    assert held.pair({"month": "2026-03-01"}, *days) == (5.0, 6.0)
+    assert held.worth({"month": "2026-03-01"}) == 2.0
+
+
+def test_a_chance_is_marked_by_its_square_and_judged_both_ways(demo_home):
+    with open_store("demo") as store:
+        cash = store.read("cash_days").sort_values("day").set_index("day")["closing"]
+    days = cash.index[-200::20]
+    floor = float(cash[days].median())
+    for at, (then, due) in enumerate(itertools.pairwise(days)):
+        p = {
+            "name": "cash_short", "target": {"below": f"{floor:.2f}"}, "due": str(due.date()),
+            "unit": "chance", "quantiles": {"chance": 0.3},
+        }  # fmt: skip
+        _kept(str(then.date()), f"c{at}", predictions=[p], parameters={})
+    marked = marks.score("demo")
+    below = [float(cash[d] < float(f"{floor:.2f}")) for d in days[1:]]
+    assert marked["actual"].tolist() == below
+    assert marked["loss"].tolist() == pytest.approx([(0.3 - x) ** 2 for x in below])
+    told = marks.summary(marked).iloc[0]
+    assert told["held"] == pytest.approx(sum(below) / len(below))
+    before = [float(cash[d] < float(f"{floor:.2f}")) for d in days[:-1]]
+    naive = sum(a != b for a, b in zip(before, below, strict=True))
+    assert told["nearer"] == pytest.approx(1 - marked["loss"].sum() / naive)
+    sure = marked.assign(held=True, actual=1.0)
+    assert marks.summary(sure).iloc[0]["verdict"] == "narrow", "always, not 3 of 10"
+    rare = marked.assign(held=[False] * len(marked))
+    assert marks.summary(rare).iloc[0]["verdict"] == "narrow", "never, not 3 of 10"
+
+
+def test_a_room_is_judged_by_its_worst_kind_that_can_be_judged():
+    told = pd.DataFrame(
+        {
+            "room": ["budget", "budget", "market", "inventory", "inventory"],
+            "verdict": ["good", "narrow", "early", "early", "good"],
+        }
+    )
+    assert marks.by_room(told) == {
+        "budget": "narrow",
+        "market": "early",
+        "inventory": "good",
+    }
 
 
 def test_predictions_are_marked_as_by_hand(demo_home):
@@ -158,7 +271,7 @@ def _marked(held, miss, naive, dues):
     return pd.DataFrame(
         {
             "name": "weekly_units", "room": "inventory", "notebook": NAME, "held": held, "promised": 0.8,
-            "due": pd.to_datetime(dues), "mid": 11.0, "actual": 10.0, "miss": miss, "naive_miss": naive,
+            "unit": "units", "loss": 1.0, "money": 1.0, "naive_money": 2.0, "due": pd.to_datetime(dues), "mid": 11.0, "actual": 10.0, "miss": miss, "naive_miss": naive,
         }
     )  # fmt: skip
 
@@ -284,6 +397,9 @@ def test_both_pages_stand_beside_the_gallery_in_both_languages(demo_home):
     assert told["held"].tolist() == [1.0]
     page = (home / "record.html").read_text("utf-8")
     assert "held in 8 of 8 cases" in page
+    assert "body{" in page, "it is dressed as the other pages are"
+    assert re.search(r"(trusted|than a simple guess): Inventory\.", page)
+    assert "is not judged: what a channel added is never seen" in page
     assert "were not said at the time" in page
     assert "CN¥80.00" in page
     chinese = (home / "record.zh.html").read_text("utf-8")
@@ -309,6 +425,25 @@ def test_a_notebook_lacks_history_where_the_replayed_day_cuts_it(demo_home):
     first = dt.date.fromisoformat(stamp["tables"]["sales_lines"]["first_day"])
     early = str(first + dt.timedelta(days=60))
     assert "are needed" in listing.lacking(entry, stamp, early)[0]
+
+
+def test_a_replay_takes_the_questions_that_fill_the_record(demo_home):
+    from opslib.runs import listing
+
+    every = list(listing.entries())
+    assert replay.foretelling("demo") == every, "none was answered yet"
+    words = [_foretold("A", "2026-07-05", 0, 1, 2)]
+    _kept("2026-06-20", "units", predictions=words)
+    plan = {**words[0], "name": "mix_plan"}
+    for name, told in (
+        ("inventory/reorder_plan", words),
+        ("customers/segments", []),
+        ("promotions/channel_mix", [plan]),
+    ):
+        _kept("2026-06-20", "k", predictions=told, name=name)
+    left = replay.foretelling("demo")
+    gone = {"inventory/reorder_plan", "customers/segments", "promotions/channel_mix"}
+    assert left == [n for n in every if n not in gone]
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import traceback
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from opslib import places, words
 from opslib.errors import OpslibError
 from opslib.publish import gallery, record, report
 from opslib.publish.dashboards.readers import COOKIE, DAYS, VISIT
+from opslib.runs.keep import log
 from opslib.runs.score import comments, decisions
 from opslib.show import card
 from opslib.warehouse import company as companies
@@ -103,8 +105,11 @@ class Page(JupyterHandler):
             return self.say_no(
                 known.get(status_code, say("There is no such page.")), status_code
             )
-        reference = secrets.token_hex(4)
-        self.log.error("reference %s", reference, exc_info=told.get("exc_info"))
+        trace = traceback.format_exception(*(told.get("exc_info") or (None,) * 3))
+        asked = f"{self.request.method} {self.request.path}"
+        reference = log.note(
+            "error", asked, exit="page failed", traceback="".join(trace)[-4000:]
+        )
         what = say(
             "Something went wrong; the analyst finds why under {reference}.",
             reference=reference,

@@ -12,7 +12,7 @@ import asyncio
 import copy
 import json
 import os
-import secrets
+import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from opslib.errors import OpslibError
 from opslib.publish import report
 from opslib.publish.dashboards.doors import Page
 from opslib.runs import kernels, keys, listing, manifest, parameters
+from opslib.runs.keep import log
 from opslib.show import card
 from opslib.warehouse import company as companies
 from opslib.warehouse import read_stamp
@@ -205,10 +206,9 @@ class Story:
     def _trouble(self, cell: Any, output: Any) -> str:
         """Log what went wrong under a reference, and say the reference only."""
         self.failed = True
-        reference = secrets.token_hex(4)
-        self.handler.log.error(
-            "reference %s: %s, cell %s\n%s", reference, self.asked.entry.name, cell.id,
-            "\n".join(output.get("traceback", [])),
+        reference = log.note(
+            "error", f"cell {cell.id}", name=self.asked.entry.name, exit="page failed",
+            traceback="\n".join(output.get("traceback", []))[-4000:],
         )  # fmt: skip
         return trouble(sorry(reference), self.asked.language)
 
@@ -302,8 +302,10 @@ class LivePage(Page):
             await self._end(kernel)
             raise
         except Exception:
-            reference = secrets.token_hex(4)
-            self.log.exception("reference %s: %s", reference, asked.entry.name)
+            trace, name = traceback.format_exc()[-4000:], asked.entry.name
+            reference = log.note(
+                "error", name, name=name, exit="page failed", traceback=trace
+            )
             await self._end(kernel)
             await queue.put(trouble(sorry(reference), asked.language) + "</body></html>")  # fmt: skip
         await queue.put(None)

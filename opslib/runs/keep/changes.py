@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from opslib import places
-from opslib.errors import ParameterError
+from opslib.errors import OpslibError, ParameterError
 from opslib.findings import Finding
 from opslib.runs import manifest
+from opslib.runs.keep import again
 from opslib.show import card
-from opslib.words import Text, catalogue, day, listing, number, percent
+from opslib.words import Text, catalogue, day, listing, number, percent, text
 
 say = catalogue(__package__ or "opslib.runs.keep")
 
@@ -22,6 +24,7 @@ def of_key(company: str, key: str) -> dict[str, Any]:
     """
     folders = places.reports(company).glob(f"*/*/*_{key}*") if key.isalnum() else ()
     hits = [m for p in folders if (m := manifest.read(p)) and m["exit"] == "ok"]
+    hits = [m for m in hits if "quantity" in m["finding"] or not m.get("pruned")]
     if len({m["key"] for m in hits}) == 1:
         return hits[0]
     raise ParameterError(
@@ -51,10 +54,12 @@ def causes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[str]]:
         (n, old["parameters"].get(n), new["parameters"].get(n)) for n in sorted(names)
     ]
     source = [m["versions"]["source"] for m in (old, new)]
+    books = [m["versions"].get("notebook") for m in (old, new)]
+    other = source[0] != source[1] or (all(books) and books[0] != books[1])
     return {
         "data": sorted(t for t in tables if content[0][t] != content[1][t]),
         "parameters": [f"{n}: {a!r} → {b!r}" for n, a, b in given if a != b],
-        "code": [f"{source[0]} → {source[1]}"] if source[0] != source[1] else [],
+        "code": [f"{source[0]} → {source[1]}"] if other else [],
     }
 
 
@@ -100,8 +105,30 @@ def difference(old: dict[str, Any], new: dict[str, Any]) -> Text:
         for c in b.checks
         if c.name.en in was and was[c.name.en] != c.passed and c.passed is not None
     ]
+    differs = [kind for kind, what in causes(old, new).items() if what]
+    if len(differs) > 1 and not again.known(old, new):
+        try:
+            again.parts(old, new, differs)
+        except OpslibError as error:
+            lines.append(text(error.args[0]))
     lines.append(why(old, new))
     return Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines))
+
+
+def explain(runs: tuple[dict[str, Any], ...]) -> None:
+    """Tell causes apart for runs that just ended, where several could have done it.
+
+    Args:
+        runs: Their manifests; those without an answer before them are passed over.
+    """
+    for told in runs:
+        last = _before(told) if told["exit"] == "ok" else None
+        if last is None or again.known(last, told):
+            continue
+        differs = [kind for kind, what in causes(last, told).items() if what]
+        if len(differs) > 1:
+            with contextlib.suppress(OpslibError):
+                again.parts(last, told, differs)
 
 
 def why(old: dict[str, Any], new: dict[str, Any]) -> Text:
@@ -123,14 +150,42 @@ def why(old: dict[str, Any], new: dict[str, Any]) -> Text:
         return say("Neither data nor parameters nor code differ.")
     if len(parts) == 1:
         return say("What differs, and so what did it: {parts}.", parts=parts[0])
+    known = again.known(old, new)
+    if not known:
+        return say(
+            "What differs: {parts}; which of them did it is not told apart.",
+            parts=listing(parts),
+        )
+    unit = new["finding"]["quantity"]["unit"]
+    moved = [
+        say("{kind} {size}", kind=names[kind], size=_signed(size, unit))
+        for kind, size in known.items()
+    ]
     return say(
-        "What differs: {parts}; which of them did it is not told apart.",
+        "What differs: {parts}. The old code on the new data shows what moved the number: {moved}.",
         parts=listing(parts),
+        moved=listing(moved),
     )
+
+
+def _signed(size: float, unit: str) -> Text:
+    told = card.amount(abs(size), unit)
+    sign = "−" if size < 0 else "+"
+    return Text(f"{sign}{told.en}", f"{sign}{told.zh}")
 
 
 def since_last(told: dict[str, Any]) -> Text | None:
     """Say what changed since the answer before this one, or None where there is none."""
+    last = _before(told)
+    if last is None:
+        return None
+    a, b = Finding.from_dict(last["finding"]), Finding.from_dict(told["finding"])
+    lines = [_number(a, b, last["day"], told["day"]), why(last, told)]
+    return Text(" ".join(t.en for t in lines), "".join(t.zh for t in lines))
+
+
+def _before(told: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the answer before a run: the same question, an earlier day."""
     free = lambda m: {k: v for k, v in m["parameters"].items() if k != "as_of"}  # noqa: E731
     before = [
         m
@@ -138,14 +193,10 @@ def since_last(told: dict[str, Any]) -> Text | None:
         if m["exit"] == "ok"
         and m["day"] < told["day"]
         and not m.get("replay")
+        and "quantity" in m["finding"]
         and free(m) == free(told)
     ]
-    if not before:
-        return None
-    last = max(before, key=lambda m: (m["day"], manifest.order(m)))
-    a, b = Finding.from_dict(last["finding"]), Finding.from_dict(told["finding"])
-    lines = [_number(a, b, last["day"], told["day"]), why(last, told)]
-    return Text(" ".join(t.en for t in lines), "".join(t.zh for t in lines))
+    return max(before, key=lambda m: (m["day"], manifest.order(m)), default=None)
 
 
 def _number(a: Finding, b: Finding, then: str, now: str) -> Text:

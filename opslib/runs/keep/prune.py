@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from opslib import checks, places
 from opslib.runs import listing, manifest
+from opslib.runs.keep import log, sources
 from opslib.words import Text, catalogue, number
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class Leaving:
 
     Attributes:
         path: The folder or file.
-        kind: `strip` (all but the manifest), `broken` (a failed or lost run) or
-            `cache`.
+        kind: `strip` (all but the manifest), `broken` (a failed or lost run), `cache`,
+            `code` (of runs that are gone) or `log`.
         size: Bytes that are freed.
     """
 
@@ -66,9 +67,15 @@ def plan(company: str, *, days: int = 90) -> list[Leaving]:
             size = _size(path, kind)
             if size:
                 found.append(Leaving(path=path, kind=kind, size=size))
+    gone = {o.path.name.split("_")[1] for o in found}
+    for path in sources.unused(company, gone):
+        if path.stat().st_mtime <= before.timestamp():
+            found.append(Leaving(path=path, kind="code", size=path.stat().st_size))
     for path in sorted((places.root() / ".cache" / "once").glob("*")):
         if path.stat().st_atime <= time.time() - 86400 * days and path.is_file():
             found.append(Leaving(path=path, kind="cache", size=path.stat().st_size))
+    for path in log.old(days):
+        found.append(Leaving(path=path, kind="log", size=path.stat().st_size))
     return found
 
 
@@ -95,6 +102,8 @@ def told(leaving: list[Leaving]) -> Text:
         "strip": say("old runs, of which the record stays"),
         "broken": say("failed or lost runs"),
         "cache": say("kept results of costly steps"),
+        "code": say("code of runs that are gone"),
+        "log": say("months of the log"),
     }
     lines = [
         say(

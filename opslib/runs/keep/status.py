@@ -6,6 +6,7 @@ import datetime as dt
 
 from opslib import places
 from opslib.runs import listing, manifest
+from opslib.runs.keep import log, upgrade
 from opslib.runs.work import say_exit
 from opslib.warehouse.store import read_stamp
 from opslib.words import Text, catalogue, number
@@ -26,6 +27,8 @@ def report(company: str) -> Text:
             day=last or "-",
         )
     ]
+    if upgrade.needed(company):
+        lines.append(say("  made by another opslib; bring it up: opslib upgrade"))
     for entry in listing.entries().values():
         runs = manifest.of_notebook(company, entry.name)
         if not runs:
@@ -54,5 +57,5 @@ def report(company: str) -> Text:
         reports=number(sizes[0] / 1e6, 1),
         house=number(sizes[1] / 1e6, 1),
     )
-    lines.append(disk)
+    lines += [disk, log.lately(company)]
     return Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines))

@@ -1,15 +1,15 @@
 """This module owns facts: what came of a prediction, read from the warehouse.
 
 `facts.yaml` names, for each kind of prediction, the mart and column that hold its
-fact; a kind without an entry is kept but not scored.
+fact, or why no fact will ever come.
 """
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -30,19 +30,41 @@ class Rule:
         reads: Table or mart.
         column: Column that is summed.
         day: Column of the day.
-        span: Days that end with the due day (`7`), `run`, `at` or `target`.
+        span: Days that end with the due day (`7`), `run`, `month`, `whole`, `at` or
+            `target`.
         known: Column whose value must have been seen by the run's day, or empty.
         only: Column to the values that count.
+        names: Column to the target's word for it, where they differ.
+        asked: Column to the run's parameter that chooses its value.
+        share: Columns that choose a part whose share of the whole is the fact.
+        worth: Column of money that prices a miss, or empty.
+        why_not: Why no fact will ever come; empty where it will.
     """
 
     name: str
     label: Text
-    reads: str
-    column: str
-    day: str
+    reads: str = ""
+    column: str = ""
+    day: str = ""
     span: str = "run"
     known: str = ""
     only: dict[str, list[str]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    asked: dict[str, str] = field(default_factory=dict)
+    share: tuple[str, ...] = ()
+    worth: str = ""
+    why_not: Text | str = ""
+
+    def aim(self, told: dict[str, Any], target: dict[str, str]) -> dict[str, str]:
+        """Return the columns and values that choose a prediction's rows.
+
+        Args:
+            told: Manifest of the run that foretold it.
+            target: What it was about.
+        """
+        words = {v: k for k, v in self.names.items()}
+        given = {c: str(told["parameters"][p]) for c, p in self.asked.items()}
+        return {**{words.get(k, k): v for k, v in target.items()}, **given}
 
 
 @functools.cache
@@ -58,13 +80,13 @@ def rules() -> dict[str, Rule]:
     return {
         name: Rule(
             name=name,
-            label=text(e["label"]),
-            reads=e["reads"],
-            column=e["column"],
-            day=e["day"],
-            span=str(e["span"]),
-            known=e.get("known", ""),
-            only=e.get("only", {}),
+            **{
+                **e,
+                "label": text(e["label"]),
+                "span": str(e.get("span", "run")),
+                "share": tuple(e.get("share", ())),
+                "why_not": text(e["why_not"]) if "why_not" in e else "",
+            },
         )
         for name, e in told.items()
     }
@@ -86,11 +108,12 @@ class Facts:
         for column, values in rule.only.items():
             frame = frame[frame[column].isin(values)]
         self.frame = frame.assign(_at=pd.to_datetime(frame[rule.day]))
-        self.first = self.frame["_at"].min()
+        self.first, self.last = self.frame["_at"].min(), self.frame["_at"].max()
         if rule.known:
             first = self.frame.groupby(rule.known)["_at"].transform("min")
             self.frame = self.frame.assign(_seen=first)
         self._sums: dict[tuple, dict[tuple, tuple[np.ndarray, np.ndarray]]] = {}
+        self._prices: dict[str, Facts] = {}
 
     def pair(
         self, target: dict[str, str], run_day: pd.Timestamp, due: pd.Timestamp
@@ -105,28 +128,68 @@ class Facts:
         Returns:
             Both in the column's unit; NaN where unknown.
         """
+        span, moment = self.rule.span, run_day
+        if span == "at":
+            return self._standing(target, due), self._standing(target, moment)
+        if span == "target":
+            return self._until(target, due), self._last(target, moment)
+        if span == "whole":
+            return self._until(target, due), self._at_this_pace(target, moment, due)
+        since, last = _days(span, run_day, due)
+        made = [
+            self.value(target, begin, end, run_day)
+            / (self._whole(target, begin, end, run_day) if self.rule.share else 1.0)
+            for begin, end in ((since, due), last)
+        ]
+        return made[0], made[1]
+
+    def worth(self, target: dict[str, str]) -> float:
+        """Return the money of one unit of what a target chooses; NaN where unknown."""
+        if not self.rule.worth:
+            return float("nan")
+        if not self._prices:
+            self._prices["held"] = Facts(
+                replace(self.rule, column=self.rule.worth, worth=""), self.frame
+            )
+        units = self._until(target, self.last)
+        return self._prices["held"]._until(target, self.last) / units
+
+    def _whole(
+        self,
+        target: dict[str, str],
+        since: pd.Timestamp,
+        until: pd.Timestamp,
+        run_day: pd.Timestamp,
+    ) -> float:
+        """Return the sum that a share is a part of; NaN where it is none."""
+        rest = {k: v for k, v in target.items() if k not in self.rule.share}
+        return self.value(rest, since, until, run_day) or float("nan")
+
+    def _until(self, target: dict[str, str], day: pd.Timestamp) -> float:
+        """Return the sum of all up to a day; NaN where there is nothing."""
+        found = self._series(target, day)
+        at = found[0].searchsorted(day.to_datetime64(), "right") if found else 0
+        return float(found[1][at]) if found and at else float("nan")
+
+    def _last(self, target: dict[str, str], day: pd.Timestamp) -> float:
+        """Return what came of the latest target of the same columns known on a day."""
+        names = tuple(sorted(k for k in target if k in self.frame))
+        known = [k for k, v in self._of(names, day).items() if v[0][-1] <= day]
+        if not names or not known:
+            return float("nan")
+        return self._until(dict(zip(names, max(known), strict=True)), day)
+
+    def _at_this_pace(
+        self, target: dict[str, str], day: pd.Timestamp, due: pd.Timestamp
+    ) -> float:
+        """Return where it ends if it goes on as it went from its first day."""
         import pandas as pd
 
-        if self.rule.span == "at":
-            return self._standing(target, due), self._standing(target, run_day)
-        if self.rule.span == "target":
-            found = self._series(target, run_day)
-            return (
-                float("nan")
-                if found is None
-                else float(
-                    found[1][found[0].searchsorted(due.to_datetime64(), "right")]
-                )
-            ), float("nan")
-        long = (
-            due - run_day
-            if self.rule.span == "run"
-            else pd.Timedelta(days=int(self.rule.span))
-        )
-        last = due - long * -(-(due - run_day) // long)
-        return self.value(target, due - long, due, run_day), self.value(
-            target, last - long, last, run_day
-        )
+        found = self._series(target, day)
+        if found is None or found[0][0] > day:
+            return float("nan")
+        begun = pd.Timestamp(found[0][0]) - pd.Timedelta(days=1)
+        return self._until(target, day) * ((due - begun) / (day - begun))
 
     def value(
         self,
@@ -135,7 +198,7 @@ class Facts:
         until: pd.Timestamp,
         run_day: pd.Timestamp,
     ) -> float:
-        """Return the sum after `since` and up to `until`; unknown before the data.
+        """Return the sum after `since` and up to `until`; unknown outside the data.
 
         Args:
             target: Column to value; columns that the mart lacks choose nothing.
@@ -143,7 +206,7 @@ class Facts:
             until: Last day counted.
             run_day: The day of the run that foretold it.
         """
-        if self.frame.empty or (self.first - since).days > 1:
+        if self.frame.empty or (self.first - since).days > 1 or self.last <= since:
             return float("nan")
         found = self._series(target, run_day)
         if found is None:
@@ -192,3 +255,19 @@ class Facts:
                 for name, group in groups
             }
         return self._sums[key]
+
+
+def _days(
+    span: str, run_day: pd.Timestamp, due: pd.Timestamp
+) -> tuple[pd.Timestamp, tuple[pd.Timestamp, pd.Timestamp]]:
+    """Return the day before a span, and the ends of the last one known on a day."""
+    import pandas as pd
+
+    if span == "month":
+        since = due.to_period("M").start_time - pd.Timedelta(days=1)
+        end = (run_day + pd.Timedelta(days=1)).to_period("M").start_time
+        last = min(end, due.to_period("M").start_time) - pd.Timedelta(days=1)
+        return since, (last.to_period("M").start_time - pd.Timedelta(days=1), last)
+    long = due - run_day if span == "run" else pd.Timedelta(days=int(span))
+    last = due - long * -(-(due - run_day) // long)
+    return due - long, (last - long, last)

@@ -7,7 +7,8 @@ import datetime as dt
 from typing import Any
 
 from opslib import checks
-from opslib.runs import listing, runner, work
+from opslib.runs import listing, manifest, runner, work
+from opslib.runs.score.facts import rules
 from opslib.warehouse.store import read_stamp
 
 
@@ -36,13 +37,13 @@ def replay(
 
     Args:
         company: Whose data.
-        names: Notebooks or rooms; None for every one.
+        names: Notebooks or rooms; None for those that `foretelling` names.
         months: How many months back.
         **options: `jobs`, `timeout`, `memory_mb` as for a run.
     """
     last = dt.date.fromisoformat(work.last_day(read_stamp(company)))
     days = ",".join(d.isoformat() for d in month_ends(last, months))
-    chosen = listing.chosen(names)
+    chosen = listing.chosen(names or foretelling(company))
     preset = "quick" if any("quick" in e.presets for e in chosen) else ""
     return runner.run(
         company,
@@ -52,3 +53,20 @@ def replay(
         replay=True,
         **options,
     )
+
+
+def foretelling(company: str) -> list[str]:
+    """Return the questions that fill the record, as their present answers tell.
+
+    A question whose answer foretells nothing that a fact can reach adds nothing, nor
+    does one that foretells what another before it does; one never answered may.
+    """
+    found, seen = [], set()
+    for name in listing.entries():
+        good = manifest.standing(manifest.of_notebook(company, name))
+        told = {p["name"] for p in good["finding"]["predictions"]} if good else {name}
+        kinds = {k for k in told if k not in rules() or not rules()[k].why_not}
+        if kinds - seen:
+            found.append(name)
+        seen |= kinds
+    return found

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from opslib import places, words
 from opslib.errors import OpslibError
 from opslib.runs import listing, manifest
+from opslib.runs.keep import log
 from opslib.runs.score import facts, marks
 from opslib.runs.watch import send
 from opslib.runs.work import say_exit
@@ -118,9 +119,12 @@ def _tell_one(
         try:
             send.send(channel, message)
         except OpslibError as error:
-            yield "failed", words.text(error.args[0])
+            what = words.text(error.args[0])
+            log.note("error", what.en, company=company, exit="alert failed")
+            yield "failed", what
             continue
         _note(company, {"cause": alert.cause, "channel": name, "kind": alert.kind}, now)
+        log.note("info", alert.what.en, company=company, exit="alert sent")
         yield "sent", alert.what
 
 

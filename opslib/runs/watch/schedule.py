@@ -39,7 +39,7 @@ def due(
     """
     now = now or dt.datetime.now()
     runs = [m for m in manifest.of_notebook(company, entry.name) if not m.get("replay")]
-    good = next((m for m in runs if m["exit"] == "ok"), None)
+    good = next((m for m in runs if m["exit"] == "ok" and not m.get("pruned")), None)
     if good is None:
         return say("never answered")
     last = dt.datetime.fromisoformat(good["started"])
@@ -88,16 +88,22 @@ def write(company: str, kind: str, to: Path, *, at: str = "05:15") -> list[Path]
 
     Args:
         company: Whose.
-        kind: `cron` (one file of entries) or `systemd` (timer and services of a user).
+        kind: `cron` (one file of entries), `systemd` (timer and services of a user) or
+            `airflow` (a DAG file with a task for each question).
         to: Folder.
         at: Time of day, hours and minutes.
 
     Raises:
         ParameterError: The kind or the time is none.
     """
-    if kind not in ("cron", "systemd"):
+    makers = {"cron": _cron, "systemd": _systemd, "airflow": _airflow}
+    if kind not in makers:
         raise ParameterError(
-            say("{kind} is no scheduler here; write cron or systemd", kind=repr(kind)),
+            say(
+                "{kind} is no scheduler here; write {known}",
+                kind=repr(kind),
+                known=", ".join(makers),
+            ),
             name="write",
             given=kind,
         )
@@ -107,7 +113,7 @@ def write(company: str, kind: str, to: Path, *, at: str = "05:15") -> list[Path]
             name="at",
             given=at,
         )
-    made = _cron(company, at) if kind == "cron" else _systemd(company, at)
+    made = makers[kind](company, at)
     to.mkdir(parents=True, exist_ok=True)
     for name, text in made.items():
         (to / name).write_text(text, "utf-8")
@@ -140,6 +146,71 @@ def _systemd(company: str, at: str) -> dict[str, str]:
         "opslib-dashboards.service": f"[Unit]\nDescription=opslib: dashboards\n\n[Service]\n{about} serve\n"
         "Restart=always\nRestartSec=5\n\n[Install]\nWantedBy=default.target\n",
     }
+
+
+def _airflow(company: str, at: str) -> dict[str, str]:
+    hour, minute = (int(n) for n in at.split(":"))
+    begin = f"cd {shlex.quote(str(places.root()))} && {shlex.quote(sys.executable)} -m opslib"
+    tasks = {
+        e.name.replace(
+            "/", "."
+        ): f"{begin} run {e.name} --due --no-pages --company {company}"
+        for e in listing.entries().values()
+    }
+    told = {
+        "NAME": f"opslib_{company}",
+        "WHEN": f"{minute} {hour} * * *",
+        "HOME": str(places.root()),
+        "LOAD": f"{begin} load --company {company}",
+        "QUESTIONS": tasks,
+        "PAGES": f"{begin} publish --company {company}",
+        "TELL": f"{begin} alert --monday --company {company}",
+    }
+    names = "".join(f"{name} = {value!r}\n" for name, value in told.items())
+    return {f"opslib_{company}.py": _DAG.replace("CONSTANTS\n", names)}
+
+
+_DAG = '''"""Load, ask what is due, make the pages, tell: written by opslib, do not edit."""
+
+import datetime
+
+from airflow import DAG
+
+try:
+    from airflow.providers.standard.operators.bash import BashOperator
+    from airflow.providers.standard.operators.empty import EmptyOperator
+except ImportError:
+    from airflow.operators.bash import BashOperator
+    from airflow.operators.empty import EmptyOperator
+
+CONSTANTS
+
+
+def shell(name, command, rule="all_done"):
+    """Return a task that runs a command in the home of opslib."""
+    return BashOperator(
+        task_id=name,
+        bash_command=command,
+        env={"OPSLIB_HOME": HOME},
+        append_env=True,
+        trigger_rule=rule,
+    )
+
+
+with DAG(
+    NAME,
+    schedule=WHEN,
+    start_date=datetime.datetime(2026, 1, 1),
+    catchup=False,
+    max_active_runs=1,
+):
+    load = shell("load", LOAD)
+    questions = [shell(name, command) for name, command in QUESTIONS.items()]
+    pages = shell("pages", PAGES)
+    ended = EmptyOperator(task_id="all_well", trigger_rule="all_success")
+    load >> questions >> pages >> shell("tell", TELL) >> ended
+    [load, *questions] >> ended
+'''
 
 
 def _period(when: dt.datetime, cadence: str) -> tuple[int, ...]:

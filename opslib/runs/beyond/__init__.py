@@ -1,0 +1,1 @@
+"""This package owns running beyond one machine."""
