@@ -16,6 +16,7 @@ from opslib.demo.truth import (
     CATEGORIES,
     DAYS,
     PART_WORTHS,
+    PROMISES,
     REGIONS,
     SHARE_CHANGE,
     START,
@@ -64,6 +65,7 @@ def make(trade: Trade, *, seed: int, language: str = "en") -> dict[str, pd.DataF
         "touchpoints": _touchpoints(draw),
         **_surveys(draw, zh),
         "choice_answers": _choices(draw),
+        "best_worst_answers": _best_worst(seed, zh),
         **_options(zh),
         **_market(sales, trade.tables["products"], draw),
     }
@@ -431,6 +433,31 @@ def _choices(draw: np.random.Generator) -> pd.DataFrame:
             "feature": feature,
             "price": price,
             "chosen": np.repeat(best, shown) == at % shown,
+        }
+    )
+
+
+def _best_worst(seed: int, zh: int) -> pd.DataFrame:
+    """Return who found which promise best and worst, each person shown all thrice."""
+    draw = np.random.default_rng([seed, 12])
+    people, tasks, shown = 300, 6, 4
+    names, worth = np.array(list(PROMISES))[:, zh], np.array(list(PROMISES.values()))
+    order = draw.permuted(np.tile(np.arange(8), (people * tasks // 2, 1)), axis=1)
+    sets = order.reshape(-1, shown)
+    best = (worth[sets] + draw.gumbel(0, 1, sets.shape)).argmax(axis=1)
+    left = -worth[sets] + draw.gumbel(0, 1, sets.shape)
+    left[np.arange(len(sets)), best] = -np.inf
+    pick = np.zeros(sets.shape, int)
+    pick[np.arange(len(sets)), best] = 1
+    pick[np.arange(len(sets)), left.argmax(axis=1)] = -1
+    at = np.arange(sets.size) // shown
+    return pd.DataFrame(
+        {
+            "survey": "2026Q2",
+            "respondent": [f"2026Q2-{i // tasks:04d}" for i in at],
+            "task": at % tasks + 1,
+            "item": names[sets].ravel(),
+            "pick": pick.ravel(),
         }
     )
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from opslib.market.choosing.bestworst import Promises
     from opslib.market.choosing.prices import Elasticity, PriceStudy
     from opslib.market.choosing.simulate import Tastes
     from opslib.market.options import Comparison
@@ -410,8 +411,11 @@ def drivers_table(driving: pd.DataFrame) -> Table:
     )
 
 
-def reach_table(best: pd.DataFrame) -> Table:
-    """Return which few wishes together reach most people."""
+def reach_table(found: pd.DataFrame | Promises | None) -> Table:
+    """Return which few wishes, or promises, together reach most people."""
+    best = found if isinstance(found, pd.DataFrame) else getattr(found, "reached", None)
+    if best is None:
+        best = pd.DataFrame(columns=["size", "items", "share", "low", "high"])
     frame = best.assign(items=[words.listing(list(x)) for x in best["items"]])
     heads = {
         "size": _head(say("Wishes met"), "number"),
@@ -667,8 +671,9 @@ def product_choice(
     *,
     day: dt.date,
     currency: str,
+    promises: Promises | None = None,
 ) -> Finding:
-    """Return the finding on features and price: what to offer, against whom."""
+    """Return the finding on features and price: what to offer, against whom, how to say it."""
     cash, best, now = (
         _cash(currency),
         plan.iloc[0],
@@ -705,6 +710,7 @@ def product_choice(
         value=None if same else float(best["gain"] * found.sets.sample.weights.sum()),
         unit=currency,
     )
+    lead, ranked = _promised(promises, day)
     hits = found.hits
     mine = max(hits["common"], hits.get("own", 0.0))
     checks = (
@@ -735,11 +741,12 @@ def product_choice(
             if edge
             else say("The best price lies inside the prices that were shown."),
         ),
+        *ranked,
     )
     return Finding(
         room="market",
         headline=headline,
-        actions=(action,),
+        actions=(action, *lead),
         checks=checks,
         quantity=Quantity(
             value=float(best["share"]),
@@ -763,6 +770,56 @@ def product_choice(
             "share_now_high": high,
             "gain": float(best["gain"]),
         },
+    )
+
+
+def _promised(
+    promises: Promises | None, day: dt.date
+) -> tuple[tuple[Action, ...], tuple[Check, ...]]:
+    if promises is None:
+        return (), ()
+    top, both = promises.table.iloc[0], promises.reached.iloc[1]
+    lead = Action(
+        what=say(
+            "Lead with {item}: {share} ({low} to {high}) would name it first; {items} together matter to {reach} of people.",
+            item=str(top["item"]),
+            share=words.percent(top["share"]),
+            low=words.percent(top["share_low"]),
+            high=words.percent(top["share_high"]),
+            items=words.listing(list(both["items"])),
+            reach=words.percent(both["share"]),
+        ),
+        owner=say("Marketing"),
+        due=day + dt.timedelta(days=30),
+    )
+    ranked = _check(
+        say("Promises counted by hand"),
+        promises.agreement >= 0.95,
+        say(
+            "The order of the promises of {people} people is nearly that of best less worst picks, simply counted.",
+            people=words.number(promises.people),
+        )
+        if promises.agreement >= 0.95
+        else say(
+            "Best less worst picks of {people} people, simply counted, give another order of the promises; see which were shown seldom.",
+            people=words.number(promises.people),
+        ),
+    )
+    return (lead,), (ranked,)
+
+
+def promises_table(found: Promises | None) -> Table:
+    """Return what matters most, with ranges."""
+    heads = {
+        "item": _head(say("Promise")),
+        "share": _head(say("Would name it first"), "percent"),
+        **_ends("share", "percent"),
+    }
+    return Table(
+        name="promises",
+        title=say("What matters most to people"),
+        frame=pd.DataFrame(columns=list(heads)) if found is None else found.table,
+        headings=heads,
     )
 
 

@@ -13,6 +13,7 @@ from opslib.show import forms
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
+    from opslib.market.choosing.bestworst import Promises
     from opslib.market.choosing.prices import PriceStudy
     from opslib.market.choosing.simulate import Tastes
     from opslib.market.options import Comparison
@@ -188,6 +189,21 @@ def level_worths(table: pd.DataFrame) -> Any:
         reference=0.0,
         title=say("What each level is worth beside the reference"),
         x_title=say("Money, with the range of chance"),
+    )
+
+
+def promises(found: Promises | None) -> Any:
+    """Return how many would name each promise first, with its range."""
+    names = ("share", "share_low", "share_high")
+    frame = pd.DataFrame(columns=["item", *names]) if found is None else found.table
+    return forms.dots(
+        frame.assign(**{c: 100 * frame[c] for c in names}),
+        y="item",
+        x="share",
+        low="share_low",
+        high="share_high",
+        title=say("What matters most to people"),
+        x_title=say("Would name it first (%), with the range of chance"),
     )
 
 

@@ -99,8 +99,8 @@ def test_a_series_without_a_step_is_seldom_flagged_and_a_planted_one_is_dated():
     false, held, dated = 0, 0, 0
     for seed in range(50):
         noise = np.random.default_rng(seed).normal(0, 0.006, 36)
-        false += trend.find_change(0.3 + noise, draws=199).luck < 0.05
-        found = trend.find_change(0.3 + noise - 0.02 * (np.arange(36) >= 26), draws=199)
+        false += trend.find_change(0.3 + noise).luck < 0.05
+        found = trend.find_change(0.3 + noise - 0.02 * (np.arange(36) >= 26))
         held += found.size.low <= -0.02 <= found.size.high
         dated += found.first <= 26 <= found.last
     assert false <= 6
@@ -108,15 +108,20 @@ def test_a_series_without_a_step_is_seldom_flagged_and_a_planted_one_is_dated():
     assert dated >= 46
 
 
-def test_a_slow_swing_is_not_taken_for_a_step():
-    """Noise that leans on its past is flagged about as often as noise that does not."""
-    false = 0
-    for seed in range(60):
+@pytest.mark.parametrize(("lean", "most"), [(0.0, 0.05), (0.5, 0.05), (0.7, 0.05)])
+def test_a_slow_swing_is_not_taken_for_a_step(lean, most):
+    """Months that lean on the month before are flagged no oftener than one in twenty."""
+    false, held = 0, 0
+    for seed in range(300):
         e = np.random.default_rng(seed).normal(0, 1, 36)
+        e[0] /= np.sqrt(1 - lean**2)
         for t in range(1, 36):
-            e[t] += 0.5 * e[t - 1]
-        false += trend.find_change(e, draws=199).luck < 0.05
-    assert false <= 10
+            e[t] += lean * e[t - 1]
+        false += trend.find_change(e).luck < 0.05
+        found = trend.find_change(e - 6 * (np.arange(36) >= 24)).size
+        held += found.low <= -6 <= found.high
+    assert false <= most * 300
+    assert held >= 0.91 * 300
 
 
 def test_the_split_of_our_sales_into_market_and_share_is_exact(company):

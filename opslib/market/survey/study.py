@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks
-from opslib.market.choosing import conjoint
+from opslib.market.choosing import bestworst
 from opslib.market.survey import coding, drivers, intake, replicates, scores, tables
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Study:
         driving: What drives recommending, as `drivers.drivers`, with `at`, the place
             of the part in `gains`.
         gains: Points of score for one step of each part, and in each set.
-        reached: Which wishes reach most people, as `conjoint.best_reach`.
+        reached: Which wishes reach most people, as `bestworst.best_reach`.
         coded: Open answers, or None where too few are coded by hand.
         sets: Replicate weights of the wave.
     """
@@ -113,7 +113,7 @@ def _reached(survey: Survey, sets: Replicates) -> pd.DataFrame:
     if picks is None:
         return pd.DataFrame(columns=["size", "items", "share", "low", "high"])
     answered = replicates.part(sets, picks.any(axis=1))
-    return conjoint.best_reach(
+    return bestworst.best_reach(
         picks[[c for c in picks if c not in intake.NOTHING]], answered
     )
 
