@@ -14,7 +14,7 @@ import pandas as pd
 from opslib import words
 from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantity, Table
 from opslib.findings import heading as _head
-from opslib.market import trend
+from opslib.market import options, trend
 from opslib.market.choosing import prices, simulate
 from opslib.market.survey.intake import MEAN, NET, POINTS, SHARE
 from opslib.market.survey.tables import SURE, letters
@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 
 say = catalogue(__package__ or "opslib.market")
 SMALL, TINY = 100, 30
+_VIEWS = {
+    "for": say("for"),
+    "with conditions": say("with conditions"),
+    "against": say("against"),
+}
 SWING = 0.01  # usual swing of a share from month to month beside what people value
 
 
@@ -1189,6 +1194,7 @@ def option_choice(
             ),
         ),
     ]
+    checks.append(_answered(found))
     if len(kept):
         checks.append(
             _check(
@@ -1251,7 +1257,9 @@ def option_choice(
         ),
         caveats=(
             say(
-                "The others are taken to keep feature and price; see what they did before on the market page."
+                "The others are taken to follow {low} to {high} of a price move of ours and to keep their features; see what they did before on the market page.",
+                low=words.percent(found.ahead.follow[0]),
+                high=words.percent(found.ahead.follow[1]),
             ),
             say(
                 "Costs, spend and reach are the assumptions written in the options table."
@@ -1261,9 +1269,57 @@ def option_choice(
     )
 
 
-def options_table(found: Comparison, currency: str) -> Table:
-    """Return options by share, revenue, profit and risk."""
+def _answered(found: Comparison) -> Check:
+    """Return whether the same option is best however the others answer."""
+    tops = []
+    for share in (0.0, 1.0):
+        revenue, cost = options.followed(found, share)
+        table = options.weigh_up(revenue, cost, found.spend, stay=found.stay)
+        tops.append(str(table["option"].iloc[0]))
+    keep, follow = tops
+    return _check(
+        say("The others' answer"),
+        keep == follow,
+        say(
+            "{option} earns most whether the others keep their prices or follow ours in full.",
+            option=keep,
+        )
+        if keep == follow
+        else say(
+            "{keep} earns most if the others keep their prices, {follow} if they follow ours in full.",
+            keep=keep,
+            follow=follow,
+        ),
+    )
+
+
+def option_ranges_table(found: Comparison, currency: str) -> Table:
+    """Return the ranges of each option's share, revenue and profit."""
     money = {"kind": "money", "unit": currency}
+    heads = {
+        "option": _head(say("Option")),
+        "share": _head(say("Share"), "percent", digits=1),
+        **_ends("share", "percent", digits=1),
+        "revenue": _head(say("Revenue"), **money),
+        **_ends("revenue", **money),
+        "profit": _head(say("Profit"), **money),
+        **_ends("profit", **money),
+    }
+    return Table(
+        name="option_ranges",
+        title=say("The ranges of share, revenue and profit"),
+        frame=found.table,
+        headings=heads,
+    )
+
+
+def options_table(found: Comparison, views: pd.DataFrame, currency: str) -> Table:
+    """Return options by share, revenue, profit and risk, with who judged them how."""
+    money = {"kind": "money", "unit": currency}
+    judged = pd.crosstab(views["option"], views["view"])
+    judged = judged.reindex(
+        index=found.table["option"], columns=list(_VIEWS), fill_value=0
+    )
     heads = {
         "option": _head(say("Option")),
         "share": _head(say("Share"), "percent", digits=1),
@@ -1273,25 +1329,21 @@ def options_table(found: Comparison, currency: str) -> Table:
         **_ends("more", **money),
         "worse": _head(say("Chance of less"), "percent"),
         "bad": _head(say("Profit in a bad case"), **money),
+        **{v: _head(label, "number", digits=0) for v, label in _VIEWS.items()},
     }
     return Table(
         name="options",
         title=say("Options side by side, on the same draws"),
-        frame=found.table,
+        frame=found.table.merge(judged, left_on="option", right_index=True),
         headings=heads,
     )
 
 
 def views_table(found: Comparison, views: pd.DataFrame) -> Table:
     """Return what each department thinks of each option, best option first."""
-    kinds = {
-        "for": say("for"),
-        "against": say("against"),
-        "with conditions": say("with conditions"),
-    }
     order = {o: k for k, o in enumerate(found.table["option"])}
     frame = views.assign(
-        told=[kinds.get(v, Text(str(v))) for v in views["view"]],
+        told=[_VIEWS.get(v, Text(str(v))) for v in views["view"]],
         at=views["option"].map(order),
     ).sort_values(["at", "department"])
     heads = {

@@ -286,12 +286,13 @@ def share(told: Trend, *, category: str = "", currency: str) -> WhatIf:
 
 
 def option(found: Comparison, *, currency: str) -> WhatIf:
-    """Return sliders for market size, unit cost and spend; the best option follows."""
+    """Return sliders for market, cost, spend and the others' answer; the best option follows."""
 
-    def compute(market: float, cost: float, spend: float) -> Outcome:
+    def compute(market: float, cost: float, spend: float, follow: float) -> Outcome:
+        revenue, units = options.followed(found, follow)
         table = options.weigh_up(
-            found.revenue * (1 + market),
-            found.cost * (1 + market) * (1 + cost),
+            revenue * (1 + market),
+            units * (1 + market) * (1 + cost),
             found.spend * (1 + spend),
             stay=found.stay,
         )
@@ -310,19 +311,22 @@ def option(found: Comparison, *, currency: str) -> WhatIf:
         )
 
     still = {"market": 0.0, "cost": 0.0, "spend": 0.0}
+    still["follow"] = float(np.mean(found.ahead.follow))
+    ends = {"spend": (0.0, 2.0), "follow": (0.0, 1.0)}
     labels = {
         "market": say("Market larger or smaller"),
         "cost": say("Unit costs higher or lower"),
         "spend": say("Spend over plan"),
+        "follow": say("How far the others follow our price"),
     }
     sliders = [
         Slider(
             name=n,
             label=labels[n],
-            low=-0.3 if n != "spend" else 0.0,
-            high=0.3 if n != "spend" else 2.0,
+            low=ends.get(n, (-0.3, 0.3))[0],
+            high=ends.get(n, (-0.3, 0.3))[1],
             step=0.05,
-            value=0.0,
+            value=still[n],
             kind="percent",
         )
         for n in still
@@ -335,6 +339,8 @@ def option(found: Comparison, *, currency: str) -> WhatIf:
             still | {"market": -0.2},
             still | {"cost": 0.1},
             still | {"spend": 1.0},
-            {"market": -0.2, "cost": 0.1, "spend": 0.5},
+            still | {"follow": 0.0},
+            still | {"follow": 1.0},
+            still | {"market": -0.2, "cost": 0.1, "spend": 0.5},
         ],
     )

@@ -163,7 +163,7 @@ def test_the_options_page_tells_gain_risk_and_who_is_against(told, known):
         tables["market_prices"],
         large,
         ours="Ours",
-        day=DAY,
+        ahead=options.Ahead(day=DAY, follow=(0.2, 0.6)),
     )
     best = found.table.iloc[0]["option"]
     views = pd.DataFrame(
@@ -185,8 +185,17 @@ def test_the_options_page_tells_gain_risk_and_who_is_against(told, known):
     )
     assert all(a.due >= DAY for a in finding.actions)
     live = controls.option(found, currency="GBP")
-    ruin = live.compute(market=0.0, cost=0.0, spend=2.0).headline
-    assert ruin != live.compute(market=0.0, cost=0.0, spend=0.0).headline
+    still = live.cases[0]
+    assert str(still["follow"]) == "0.4"
+    same = live.compute(**still)
+    first = found.table["profit"].iloc[0]
+    assert same.table.frame["profit"].iloc[0] == pytest.approx(first)
+    ruin = live.compute(**(still | {"spend": 2.0})).headline
+    assert ruin != same.headline
+    assert "20% to 60%" in finding.caveats[0].en
+    told = answer.options_table(found, views, "GBP").frame.set_index("option")
+    assert told.loc[best, "against"] == 1
+    assert told["for"].sum() == 0
     assert np.isfinite(found.table["profit"]).all()
 
 
