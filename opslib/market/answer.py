@@ -17,12 +17,12 @@ from opslib.findings import heading as _head
 from opslib.market import options, trend
 from opslib.market.choosing import prices, simulate
 from opslib.market.survey.intake import MEAN, NET, POINTS, SHARE
-from opslib.market.survey.tables import SURE, letters
+from opslib.market.survey.tables import SURE, by_convention, letters, rounded
 from opslib.market.survey.weights import effective_size
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
@@ -97,9 +97,10 @@ def survey_results(study: Study, *, day: dt.date) -> Finding:
             say("How much the weights cost"),
             kish >= 0.5 * size,
             say(
-                "{people} people answered; after weighting they tell as much as {kish}.",
+                "{people} people answered; after weighting they tell as much as {kish}. The score varies {effect} times as much as in a simple sample (design effect).",
                 people=words.number(size),
                 kish=words.number(kish),
+                effect=words.number(_effect(study.book), 2),
             ),
         ),
         _check(
@@ -213,9 +214,56 @@ def _survey_actions(
     return tuple(out)
 
 
-def banner_table(found: Crosstab, survey: Survey, banner: str) -> Table:
-    """Return a question-by-group table as the trade prints it: bases, shares, letters."""
-    places = [0, *np.flatnonzero(found.columns["banner"] == banner)]
+def codebook_table(survey: Survey, book: Crosstab) -> Table:
+    """Return what was asked: question, kind, choices, and how many answered."""
+    kinds = {
+        "score": say("0 to 10"),
+        "scale": say("rating"),
+        "multi": say("several answers"),
+        "single": say("one answer"),
+        "price": say("amount"),
+        "code": say("coded by hand"),
+        "open": say("open answer"),
+    }
+    asked = book.rows.drop_duplicates("question").set_index("question")["at"]
+    people = asked.map(lambda at: book.bases["people"][at, 0])
+    frame = survey.book.assign(
+        kind=[kinds.get(k, Text(str(k))) for k in survey.book["kind"]],
+        choices=["; ".join(c) for c in survey.book["choices"]],
+        people=survey.book["question"].map(people),
+    )
+    frame["choices"] = frame["choices"].where(survey.book["kind"] != "open", "")
+    heads = {
+        "question": _head(say("Question")),
+        "wording": _head(say("Wording")),
+        "kind": _head(say("Kind")),
+        "choices": _head(say("Answers offered")),
+        "people": _head(say("People answered"), "number", digits=0),
+    }
+    return Table(
+        name="codebook", title=say("What was asked"), frame=frame, headings=heads
+    )
+
+
+def banner_table(
+    found: Crosstab,
+    survey: Survey,
+    *banners: str,
+    convention: Sequence[str] = ("design", "half_up"),
+) -> Table:
+    """Return a question-by-group table as the trade prints it: bases, shares, letters.
+
+    Args:
+        found: The book.
+        survey: The survey, for the wording.
+        *banners: Banners side by side; letters compare within each.
+        convention: How letters are found, as in `tables.by_convention`, and how shares
+            are rounded, as in `tables.rounded`.
+    """
+    weighing, rounding = convention
+    found = by_convention(found, weighing)
+    rounded([], rounding)
+    places = [0, *np.flatnonzero(found.columns["banner"].isin(banners))]
     told, wording = (
         letters(found),
         dict(zip(survey.book["question"], survey.book["wording"], strict=True)),
@@ -231,10 +279,13 @@ def banner_table(found: Crosstab, survey: Survey, banner: str) -> Table:
             ]
         )
         rows.append(["", say("Effective base"), *(f"{kish[c]:,.0f}" for c in places)])
-        for r in some.itertuples():
+        said = [
+            _cells(found.share[some.index, c], some["kind"], rounding) for c in places
+        ]
+        for k, r in enumerate(some.itertuples()):
             cells = [
-                f"{_cell(found.share[r.Index, c], r.kind)} {told[r.Index, c]}".strip()
-                for c in places
+                f"{column[k]} {told[r.Index, c]}".strip()
+                for column, c in zip(said, places, strict=True)
             ]
             rows.append(["", _label(r.label), *cells])
     frame = pd.DataFrame(rows, columns=["question", "label", *map(str, places)])
@@ -245,10 +296,16 @@ def banner_table(found: Crosstab, survey: Survey, banner: str) -> Table:
             Text(f"{column['label']} ({column['letter']})") if c else say("All")
         )
     return Table(
-        name=f"banner_{banner}",
+        name="_".join(["banner", *banners]),
         title=say(
             "Answers by {banner}; a letter names the columns a cell is above",
-            banner=_part(banner),
+            banner=words.listing([_part(b) for b in banners]),
+        )
+        if weighing == "design"
+        else say(
+            "Answers by {banner}; letters by another convention: {way}",
+            banner=words.listing([_part(b) for b in banners]),
+            way=_convention(weighing),
         ),
         frame=frame,
         headings=heads,
@@ -436,17 +493,29 @@ def reach_table(found: pd.DataFrame | Promises | None) -> Table:
     )
 
 
-def queue_table(coded: Coded | None) -> Table:
-    """Return the texts to code by hand next, least sure first."""
+def queue_table(coded: Coded | None, survey: Survey) -> Table:
+    """Return the texts to code by hand next, least sure first.
+
+    Once its codes are put right, the download can be delivered as survey answers.
+    """
     frame = (
-        pd.DataFrame(columns=["text", "code", "sure"])
+        pd.DataFrame(columns=["row", "text", "code", "sure"])
         if coded is None
-        else coded.queue.assign(code=[_part(c) for c in coded.queue["code"]])
+        else coded.queue
+    )
+    who = survey.people[["survey", "respondent"]].iloc[frame["row"].astype(int)]
+    frame = frame.assign(
+        survey=who["survey"].to_numpy(),
+        respondent=who["respondent"].to_numpy(),
+        question="say_code",
     )
     heads = {
         "text": _head(say("Text")),
         "code": _head(say("Code proposed")),
         "sure": _head(say("How sure"), "percent"),
+        "survey": _head(say("Survey")),
+        "respondent": _head(say("Respondent")),
+        "question": _head(say("Question")),
     }
     return Table(
         name="review_queue",
@@ -1433,12 +1502,41 @@ def _cash(currency: str) -> Callable[[float], Text]:
     )
 
 
-def _cell(value: float, kind: str) -> str:
+def _effect(book: Crosstab) -> float:
+    """Return the variance of the recommendation score over that of a simple sample."""
+    at = book.rows.reset_index().set_index(["question", "label"])["index"]
+    up, down = (
+        book.share[at["recommend", f"@{side}"], 0]
+        for side in ("promoters", "detractors")
+    )
+    people = book.bases["people"][book.rows.loc[at["recommend", "@score"], "at"], 0]
+    simple = 1e4 * (up + down - (up - down) ** 2) / people
+    return float(book.error[at["recommend", "@score"], 0] ** 2 / max(simple, 1e-9))
+
+
+def _cells(
+    values: npt.NDArray[np.float64], kinds: pd.Series, rounding: str
+) -> list[str]:
+    """Return the cells of one question and column; shares of all add up where asked."""
+    shares = (kinds == SHARE).to_numpy()
+    whole = np.isfinite(values[shares]).all() and abs(values[shares].sum() - 1) < 1e-6
+    way = "half_up" if rounding == "adding_up" and not whole else rounding
+    out = [_cell(v, k, way) for v, k in zip(values, kinds, strict=True)]
+    if way == "adding_up":
+        for k, r in zip(
+            np.flatnonzero(shares), rounded(values[shares], way), strict=True
+        ):
+            out[k] = f"{r:.0f}%"
+    return out
+
+
+def _cell(value: float, kind: str, way: str = "half_up") -> str:
     if not np.isfinite(value):
         return "–"
     if kind == POINTS:
         return f"{value:.0f}"
-    return f"{value:.2f}" if kind == MEAN else f"{np.floor(100 * value + 0.5):.0f}%"
+    way = "half_up" if way == "adding_up" else way
+    return f"{value:.2f}" if kind == MEAN else f"{rounded([value], way)[0]:.0f}%"
 
 
 def _flag(n: float) -> str:

@@ -152,22 +152,31 @@ def offer(
         told = simulate.simulate(found, tried)
         share, low, high = simulate.ends(told[:, 0], found.sets)
         margin = tried["price"].iloc[0] - costs[kind]
-        more = [
-            x * people for x in simulate.ends(told[:, 0] * margin - now, found.sets)
-        ]
+        cash = {}
+        for name, each in {
+            "": told[:, 0] * tried["price"].iloc[0],
+            "p": told[:, 0] * margin,
+            "m": told[:, 0] * margin - now,
+        }.items():
+            ends = simulate.ends(each * people, found.sets)
+            cash[name] = [words.money(x, currency) for x in ends]
         return Outcome(
             headline=say(
-                "{kind} at {price} would be chosen by {share} ({low} to {high}); revenue {revenue}, profit {profit}, {more} ({mlow} to {mhigh}) against today.",
+                "{kind} at {price} would be chosen by {share} ({low} to {high}); revenue {revenue} ({rlow} to {rhigh}), profit {profit} ({plow} to {phigh}), {more} ({mlow} to {mhigh}) against today.",
                 kind=kind,
                 price=words.money(tried["price"].iloc[0], currency),
                 share=words.percent(share),
                 low=words.percent(low),
                 high=words.percent(high),
-                revenue=words.money(share * tried["price"].iloc[0] * people, currency),
-                profit=words.money(share * margin * people, currency),
-                more=words.money(more[0], currency),
-                mlow=words.money(more[1], currency),
-                mhigh=words.money(more[2], currency),
+                revenue=cash[""][0],
+                rlow=cash[""][1],
+                rhigh=cash[""][2],
+                profit=cash["p"][0],
+                plow=cash["p"][1],
+                phigh=cash["p"][2],
+                more=cash["m"][0],
+                mlow=cash["m"][1],
+                mhigh=cash["m"][2],
             )
         )
 

@@ -293,6 +293,25 @@ def test_the_answer_none_survives_a_file_and_sets_of_columns_become_one_question
     assert again["brand"].tolist() == ["None", "NA", None]
 
 
+def test_a_file_becomes_deliveries_that_the_warehouse_takes(tmp_path):
+    from opslib.warehouse import tables as contracts
+
+    path = tmp_path / "answers.csv"
+    path.write_text("id,recommend,brand,area\n1,9,None,N\n2,3,NA,S\n3,,Us,S\n", "utf-8")
+    written = files.deliver(
+        path, tmp_path, survey="w1", day="2026-05-01", person="id", about=("area",)
+    )
+    told = {
+        f.stem.removesuffix("_w1"): pd.read_parquet(f) for f in written
+    }  # fmt: skip
+    for name, frame in told.items():
+        needed = {c.name for c in contracts.table(name).stored if c.required}
+        assert needed <= set(frame.columns), name
+    survey = intake.collect(*told.values())
+    assert survey.answers["brand"].tolist() == ["None", "NA", "Us"]
+    assert survey.answers["recommend"].isna().tolist() == [False, False, True]
+
+
 def test_an_unknown_kind_of_file_or_column_is_refused(tmp_path):
     with pytest.raises(ValueError, match="kind of file"):
         files.read(tmp_path / "answers.txt")

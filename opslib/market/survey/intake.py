@@ -256,6 +256,29 @@ def measures(
     )
 
 
+def nets_of(told: list[str]) -> dict[str, dict[str, list[str]]]:
+    """Return nets from texts such as `wants: Better tea: Quality; Organic`.
+
+    Raises:
+        ValueError: A text does not name question, net and answers.
+
+    Example:
+        >>> nets_of(["wants: Better tea: Quality; Organic"])
+        {'wants': {'Better tea': ['Quality', 'Organic']}}
+    """
+    nets: dict[str, dict[str, list[str]]] = {}
+    for text in told:
+        question, net, answers = (
+            part.strip() for part in (*str(text).split(":", 2), "", "")[:3]
+        )
+        if not answers:
+            msg = f"{text!r} does not name question, net and answers; write it as 'wants: Better tea: Quality; Organic'."
+            raise ValueError(msg)
+        members = [a.strip() for a in answers.split(";")]
+        nets.setdefault(question, {})[net] = members
+    return nets
+
+
 _GAP = pd.Series([None])
 
 

@@ -55,6 +55,7 @@ def study(
     group_by: list[str],
     sides: list[str],
     least: int = 30,
+    nets: list[str] | None = None,
 ) -> Study:
     """Work out a wave's tables, changes, drivers and own words.
 
@@ -68,6 +69,7 @@ def study(
         group_by: Columns of people to compare.
         sides: Rated questions that may drive recommending.
         least: Fewest people in a group that is tested.
+        nets: Answers counted together, as in `intake.nets_of`.
 
     Raises:
         ValueError: A wave, group or side is unknown, or nobody was asked `recommend`.
@@ -76,7 +78,8 @@ def study(
     for side in sides:
         checks.one_of(side, "side", list(survey.answers.columns))
     checks.columns(survey.people, group_by, "people")
-    told, here = intake.measures(survey), intake.in_wave(survey, now)
+    told = intake.measures(survey, nets=intake.nets_of(nets or []))
+    here = intake.in_wave(survey, now)
     mine = replicates.part(sets, here)
     both = intake.in_wave(survey, now, before)
     recommend = intake.numbers(survey, "recommend")
