@@ -229,10 +229,12 @@ def codebook_table(survey: Survey, book: Crosstab) -> Table:
     people = asked.map(lambda at: book.bases["people"][at, 0])
     frame = survey.book.assign(
         kind=[kinds.get(k, Text(str(k))) for k in survey.book["kind"]],
-        choices=["; ".join(c) for c in survey.book["choices"]],
+        choices=[
+            "" if k in ("open", "price") else "; ".join(c)
+            for k, c in zip(survey.book["kind"], survey.book["choices"], strict=True)
+        ],
         people=survey.book["question"].map(people),
     )
-    frame["choices"] = frame["choices"].where(survey.book["kind"] != "open", "")
     heads = {
         "question": _head(say("Question")),
         "wording": _head(say("Wording")),
@@ -480,14 +482,14 @@ def reach_table(found: pd.DataFrame | Promises | None) -> Table:
         best = pd.DataFrame(columns=["size", "items", "share", "low", "high"])
     frame = best.assign(items=[words.listing(list(x)) for x in best["items"]])
     heads = {
-        "size": _head(say("Wishes met"), "number"),
+        "size": _head(say("How many"), "number"),
         "items": _head(say("Best together")),
         "share": _head(say("People reached"), "percent"),
         **_ends("", "percent"),
     }
     return Table(
         name="reach",
-        title=say("Which wishes together reach most people"),
+        title=say("Which of them together reach most people"),
         frame=frame,
         headings=heads,
     )
@@ -1373,6 +1375,7 @@ def option_ranges_table(found: Comparison, currency: str) -> Table:
         **_ends("revenue", **money),
         "profit": _head(say("Profit"), **money),
         **_ends("profit", **money),
+        "bad": _head(say("in a bad case"), **money),
     }
     return Table(
         name="option_ranges",
@@ -1397,7 +1400,6 @@ def options_table(found: Comparison, views: pd.DataFrame, currency: str) -> Tabl
         "more": _head(say("More than staying"), **money),
         **_ends("more", **money),
         "worse": _head(say("Chance of less"), "percent"),
-        "bad": _head(say("Profit in a bad case"), **money),
         **{v: _head(label, "number", digits=0) for v, label in _VIEWS.items()},
     }
     return Table(
@@ -1491,7 +1493,7 @@ def chance(share: float) -> Text:
 
 def points(value: float) -> Text:
     """Write a score in points."""
-    return words.number(round(float(value), 1), 1 if abs(value) < 10 else 0)
+    return words.number(round(float(value), 1) + 0.0, 1 if abs(value) < 10 else 0)
 
 
 def _cash(currency: str) -> Callable[[float], Text]:
@@ -1534,7 +1536,7 @@ def _cell(value: float, kind: str, way: str = "half_up") -> str:
     if not np.isfinite(value):
         return "–"
     if kind == POINTS:
-        return f"{value:.0f}"
+        return f"{round(value) + 0:.0f}"
     way = "half_up" if way == "adding_up" else way
     return f"{value:.2f}" if kind == MEAN else f"{rounded([value], way)[0]:.0f}%"
 

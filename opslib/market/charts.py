@@ -55,6 +55,10 @@ def quadrants(driving: pd.DataFrame) -> Any:
         x_title=say("Weight in recommending (%)"),
         y_title=say("Mean rating"),
     )
+    for axis, column in (("xaxis", "share"), ("yaxis", "rating")):
+        low, high = frame[column].min(), frame[column].max()
+        room = 0.15 * (high - low) + 1e-3  # for the names above the points
+        fig.update_layout({axis: {"range": [low - room, high + room]}})
     fig.add_vline(
         x=float(frame["share"].mean()), line={"color": "#8a949e", "dash": "dash"}
     )
