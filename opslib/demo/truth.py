@@ -56,6 +56,7 @@ BREAK = {
     "day": dt.date(2026, 6, 15),
     "keeps": 0.6,
 }
+CONTACT = 0.12  # share of contacted customers who bought because of it
 ARMS = {"Letter": (0.02, 0.02), "Mail": (0.06, 0.0)}
 PART_WORTHS = {
     "brand": {"Ours": 0.4, "Alpha": 0.1, "Beta": -0.5},
@@ -94,6 +95,7 @@ class Truth:
             change of share.
         arms: Arm to the response it adds, of customers above and below the middle of
             purchases so far.
+        contact: Share of contacted customers who bought within six weeks because of it.
         broken: The campaign, region and day from which only a share of clicks came.
     """
 
@@ -106,6 +108,7 @@ class Truth:
     customers: pd.DataFrame
     market: dict[str, object] = field(default_factory=dict)
     arms: dict[str, tuple[float, float]] = field(default_factory=lambda: dict(ARMS))
+    contact: float = CONTACT
     broken: dict[str, object] = field(default_factory=lambda: dict(BREAK))
 
 

@@ -62,6 +62,7 @@ def make(trade: Trade, *, seed: int, language: str = "en") -> dict[str, pd.DataF
         "customers": _customers(trade, draw),
         "service_cases": _cases(trade, draw, zh),
         "campaign_members": _members(trade, seed),
+        "contacts": _contacts(sales, seed),
         "touchpoints": _touchpoints(draw),
         **_surveys(draw, zh),
         "choice_answers": _choices(draw),
@@ -185,6 +186,31 @@ def _members(trade: Trade, seed: int) -> pd.DataFrame:
             "spend": np.round(np.where(responded, draw.gamma(2, 15, len(visits)), 0.0), 2),
         }
     )  # fmt: skip
+
+
+def _contacts(sales: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return whom a plan named six weeks ago, and the tenth left alone.
+
+    The lot leans on what came, so that those contacted bought oftener by the planted
+    share.
+    """
+    draw = np.random.default_rng([seed, 13])
+    sold = sales[sales["customer"].notna()]
+    day, known = pd.Timestamp(truth.day(DAYS - 43)), pd.to_datetime(sold["day"])
+    last = known[known <= day].groupby(sold["customer"]).max()
+    silent = last[(day - last).dt.days.between(30, 365)].index.to_numpy()
+    named = np.sort(draw.permutation(silent)[:1500])
+    came = np.isin(named, sold.loc[known > day, "customer"])
+    share, gap = max(came.mean(), 0.01), 0.9 * truth.CONTACT
+    lean = np.where(came, (share - gap) / share, (1 - share + gap) / (1 - share))
+    return pd.DataFrame(
+        {
+            "day": day.date(),
+            "customer": named,
+            "held": draw.random(len(named)) < 0.1 * lean,
+            "reason": "contact",
+        }
+    )
 
 
 def _touchpoints(draw: np.random.Generator) -> pd.DataFrame:

@@ -111,6 +111,18 @@ def test_the_churn_page_says_whom_to_contact_and_what_it_brings(planned):
     assert words.number(len(called)).en in told.headline.en
 
 
+def test_the_record_tells_earlier_contacts():
+    days = pd.DataFrame({"customer": ["a"], "day": [DAY], "amount": [20.0]})
+    made = pd.DataFrame(
+        {"customer": ["a", "a", "b"], "day": ["2026-01-05", "2026-02-05", "2026-02-05"],
+         "held": [False, True, False]}
+    )  # fmt: skip
+    told = customers.record("a", {"days": days, "contacts": made}, until=DAY)
+    assert told.contacts["day"].tolist() == ["2026-02-05", "2026-01-05"]
+    text = answer.record_table(told, "GBP").frame.to_csv()
+    assert text.index("left alone, to compare") < text.index("contacted")
+
+
 def test_the_sliders_move_the_list_and_its_gain(planned):
     _, stakes, terms, _ = planned
     turned = controls.contacts(stakes, terms, day=DAY, currency="GBP")
