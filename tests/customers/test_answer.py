@@ -141,6 +141,7 @@ def test_every_chart_is_drawn_in_both_languages(days, groups, valued, planned):
             charts.group_shares(groups), charts.foretold(valued[1]), charts.totals(valued[1]),
             charts.leavers_found(planned[0]), charts.chances(planned[0]),
             charts.staying(customers.retention(days, until=DAY)),
+            charts.staying_by_quarter(customers.retention(days, until=DAY)),
         ]  # fmt: skip
         assert all(f.layout.title.text for f in figures)
         assert all(len(f.data) for f in figures)

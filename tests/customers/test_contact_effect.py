@@ -68,6 +68,7 @@ def test_the_sides_are_counted_as_worked_by_hand():
     assert not _effect(made.assign(day="2025-06-01"), days).enough  # long ago
 
 
+@pytest.mark.slow
 def test_the_demonstration_companys_planted_effect_comes_back():
     made = demo.make(size=0.05, seed=7).tables
     lines = made["sales_lines"].dropna(subset="customer")

@@ -57,6 +57,7 @@ def test_tastes_that_differ_are_found_and_people_told_apart():
     assert np.std(found.own[:, at]) > 0.8
 
 
+@pytest.mark.slow
 def test_own_part_worths_predict_choices_that_were_held_back():
     """A person's own part-worths hit more held-back choices than the common ones."""
     frame = _shown(4, people=200, tasks=12, spread=2.5)
@@ -110,6 +111,7 @@ def _picked(seed, draws=60):
     return picks, bestworst.promises(picks, people, sets)
 
 
+@pytest.mark.slow
 def test_planted_promises_are_covered_at_their_rate_over_fifty_companies():
     planted = {en: v for (en, _), v in truth.PROMISES.items()}
     held, order = [], 0

@@ -76,6 +76,7 @@ def _planted(tables):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_demonstration_company_gives_its_truth_back():
     """Two companies in CI; fifty in the soak test below."""
     held = pd.DataFrame([_planted(demo.make(size=0.02, seed=s).tables) for s in (7, 8)])
