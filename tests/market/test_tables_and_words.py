@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from opslib import demo
 from opslib.market.survey import (
     coding,
     design,
@@ -291,6 +292,24 @@ def test_the_answer_none_survives_a_file_and_sets_of_columns_become_one_question
     text.to_excel(tmp_path / "answers.xlsx", index=False)
     again, _ = files.read(tmp_path / "answers.xlsx", sets={"buys": ["tea", "snacks"]})
     assert again["brand"].tolist() == ["None", "NA", None]
+
+
+def test_the_order_in_which_rows_are_stored_changes_no_number():
+    tables = demo.make(size=0.01, seed=3).tables
+    told = [tables[f"survey_{n}"] for n in ("questions", "people", "answers")]
+    mixed = [t.sample(frac=1, random_state=5) for t in told]
+    waves = []
+    for some in (told, mixed):
+        survey = intake.collect(*some)
+        sets = intake.weigh(survey, draws=20)
+        waves.append(
+            scores.waves(
+                intake.numbers(survey, "recommend"), survey.people["survey"], sets
+            )
+        )
+    pd.testing.assert_frame_equal(*waves)
+    books = [intake.collect(*some).book for some in (told, mixed)]
+    assert books[0]["question"].tolist() == books[1]["question"].tolist()
 
 
 def test_a_file_becomes_deliveries_that_the_warehouse_takes(tmp_path):

@@ -99,6 +99,7 @@ def collect(
         raise ValueError(msg)
     strangers, answers, at = int((at < 0).sum()), answers[at >= 0], at[at >= 0]
     book = questions[questions["survey"].isin(people["survey"])]
+    book = book.sort_values(["survey", "question"])
     book = book.drop_duplicates("question", keep="last")
     rank = book["kind"].map({k: i for i, k in enumerate(ORDER)})
     book = book.iloc[rank.to_numpy().argsort(kind="stable")].reset_index(drop=True)
@@ -204,7 +205,8 @@ def weigh(
             sample = weights.rake(
                 sample, pd.DataFrame({"cell": cell}), {"cell": sizes}, cap=cap
             )
-    return replicates.bootstrap(sample, draws=draws)
+    names = people["survey"].astype(str) + "|" + people["respondent"].astype(str)
+    return replicates.bootstrap(sample, draws=draws, names=names)
 
 
 def measures(
