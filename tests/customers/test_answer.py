@@ -131,6 +131,11 @@ def test_the_sliders_move_the_list_and_its_gain(planned):
     assert dear.headline != cheap.headline
     assert all(s.low <= s.value <= s.high for s in turned.sliders)
     assert len(turned.cases) >= 4
+    lately = stakes[["customer"]].assign(day=DAY, held=False)
+    rest = controls.contacts(
+        stakes, terms, day=DAY, currency="GBP", contacted=lately
+    ).compute(number=50, cost=0.0, saved=0.2, least=0)
+    assert rest.table.frame.empty
 
 
 def test_every_chart_is_drawn_in_both_languages(days, groups, valued, planned):
