@@ -1375,7 +1375,6 @@ def option_ranges_table(found: Comparison, currency: str) -> Table:
         **_ends("revenue", **money),
         "profit": _head(say("Profit"), **money),
         **_ends("profit", **money),
-        "bad": _head(say("in a bad case"), **money),
     }
     return Table(
         name="option_ranges",
@@ -1386,7 +1385,7 @@ def option_ranges_table(found: Comparison, currency: str) -> Table:
 
 
 def options_table(found: Comparison, views: pd.DataFrame, currency: str) -> Table:
-    """Return options by share, revenue, profit and risk, with who judged them how."""
+    """Return options by share, added profit and risk, with who judged them how."""
     money = {"kind": "money", "unit": currency}
     judged = pd.crosstab(views["option"], views["view"])
     judged = judged.reindex(
@@ -1395,11 +1394,10 @@ def options_table(found: Comparison, views: pd.DataFrame, currency: str) -> Tabl
     heads = {
         "option": _head(say("Option")),
         "share": _head(say("Share"), "percent", digits=1),
-        "revenue": _head(say("Revenue"), **money),
-        "profit": _head(say("Profit"), **money),
         "more": _head(say("More than staying"), **money),
         **_ends("more", **money),
         "worse": _head(say("Chance of less"), "percent"),
+        "bad": _head(say("Profit in a bad case"), **money),
         **{v: _head(label, "number", digits=0) for v, label in _VIEWS.items()},
     }
     return Table(
