@@ -1385,7 +1385,7 @@ def option_ranges_table(found: Comparison, currency: str) -> Table:
 
 
 def options_table(found: Comparison, views: pd.DataFrame, currency: str) -> Table:
-    """Return options by share, added profit and risk, with who judged them how."""
+    """Return options by added profit and risk, with who judged them how."""
     money = {"kind": "money", "unit": currency}
     judged = pd.crosstab(views["option"], views["view"])
     judged = judged.reindex(
@@ -1393,11 +1393,10 @@ def options_table(found: Comparison, views: pd.DataFrame, currency: str) -> Tabl
     )
     heads = {
         "option": _head(say("Option")),
-        "share": _head(say("Share"), "percent", digits=1),
-        "more": _head(say("More than staying"), **money),
+        "more": _head(say("Over staying"), **money),
         **_ends("more", **money),
         "worse": _head(say("Chance of less"), "percent"),
-        "bad": _head(say("Profit in a bad case"), **money),
+        "bad": _head(say("In a bad case"), **money),
         **{v: _head(label, "number", digits=0) for v, label in _VIEWS.items()},
     }
     return Table(
