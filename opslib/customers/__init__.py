@@ -8,11 +8,11 @@ from opslib.customers.care.actions import (
     contact_gains,
     gains_of,
     may_contact,
-    measure_contacts,
     owners_of,
     plan_contacts,
     response_by_group,
 )
+from opslib.customers.care.effect import Effect, measure_contacts
 from opslib.customers.care.movers import movers
 from opslib.customers.care.week import next_actions
 from opslib.customers.value.buying import (
@@ -71,6 +71,7 @@ __all__ = [
     "Audit",
     "Buying",
     "Churn",
+    "Effect",
     "Lifetime",
     "Listener",
     "Record",

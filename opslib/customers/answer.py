@@ -6,12 +6,14 @@ Long because every sentence of three pages stands here, each beside its numbers.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from opslib import words
+from opslib.customers.care.effect import LEAST_COMPARED
 from opslib.customers.gaps import APART
 from opslib.customers.segments import LEAST_GROUP, STABLE, rule_rows
 from opslib.findings import Action, Check, Finding, Prediction, Quantity, Table
@@ -21,6 +23,7 @@ from opslib.words import Text, catalogue
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from opslib.customers.care.effect import Effect
     from opslib.customers.care.record import Record
     from opslib.customers.churn import Churn
     from opslib.customers.segments import Segments
@@ -454,6 +457,14 @@ def record_table(told: Record, currency: str) -> Table:
     rows += [
         (served, words.day(r.opened), _case(r)) for r in cases.head(3).itertuples()
     ]
+    rows += [
+        (
+            say("Contacts"),
+            words.day(r.day),
+            say("left alone, to compare") if r.held else say("contacted"),
+        )
+        for r in told.contacts.head(3).itertuples()
+    ]
     if "value" in worth:
         reach = say(
             "{value} ({low} to {high})",
@@ -588,13 +599,6 @@ def churn(
                 came=words.percent(leaving.base),
             ),
         ),
-        _check(
-            say("Effect of a contact"),
-            None,
-            say(
-                "How many a contact keeps is your own figure until the marked customers have been compared."
-            ),
-        ),
     ]
     return Finding(
         room="customers",
@@ -616,6 +620,86 @@ def churn(
             *_unasked(stakes),
         ),
         facts={"contacts": float(len(called)), "gain": gain},
+    )
+
+
+def with_effect(finding: Finding, effect: Effect, *, saved: float) -> Finding:
+    """Return the finding with what last month's contacts brought, beside what is reckoned.
+
+    Args:
+        finding: What `churn` returned.
+        effect: What `measure_contacts` returned.
+        saved: Share of leavers whom a contact is reckoned to keep.
+    """
+    called, alone = (int(n) for n in effect.sides["customers"])
+    said = {
+        "called": _few(called),
+        "alone": _few(alone),
+        "needed": words.number(LEAST_COMPARED),
+        "saved": words.percent(saved),
+    }
+    passed, sentence = (
+        None,
+        say(
+            "How many a contact keeps is your own figure ({saved}): of earlier plans {called} contacted and {alone} left alone can be compared, and {needed} of each are needed.",
+            **said,
+        ),
+    )
+    if effect.enough:
+        said |= {
+            name: words.percent(value)
+            for name, value in zip(("kept", "low", "high"), effect.saved, strict=True)
+        }
+        said |= {
+            "days": words.number(effect.days_after),
+            "one": words.percent(effect.sides["buyers"].iloc[0]),
+            "none": words.percent(effect.sides["buyers"].iloc[1]),
+        }
+        passed = effect.saved[1] > 0 and saved <= effect.saved[2]
+        sentence = say(
+            "Within {days} days {one} of {called} contacted customers bought, and {none} of {alone} left alone: a contact kept {kept} ({low} to {high}) of those who would not have come; this page reckons with {saved}.",
+            **said,
+        )
+    check = _check(say("Effect of a contact"), passed, sentence)
+    return replace(finding, checks=(*finding.checks, check))
+
+
+def _few(count: int) -> Text:
+    return say("under ten") if 0 < count < LEAST_GROUP else words.number(count)
+
+
+def effect_table(effect: Effect, currency: str) -> Table:
+    """Return those contacted beside those left alone; nothing where too few are compared."""
+    names = [
+        say("Contacted"),
+        say("Left alone, to compare"),
+        say("Added by the contact"),
+    ]
+    columns = ["side", "customers", "buyers", "buyers_low", "buyers_high"]
+    columns += ["amount", "amount_low", "amount_high"]
+    rows: list[tuple] = []
+    if effect.enough:
+        rows = [
+            (name, s.customers, s.buyers, None, None, s.amount, None, None)
+            for name, s in zip(names, effect.sides.itertuples(), strict=False)
+        ]
+        rows.append((names[2], None, *effect.buyers, *effect.money))
+    money = {"kind": "money", "unit": currency}
+    head = {
+        "side": _head(say("Customers")),
+        "customers": _head(say("How many"), "number", digits=0),
+        "buyers": _head(say("Bought"), "percent", digits=1),
+        "buyers_low": _head(say("at least"), "percent", digits=1),
+        "buyers_high": _head(say("at most"), "percent", digits=1),
+        "amount": _head(say("Bought for, a customer"), **money),
+        "amount_low": _head(say("at least"), **money),
+        "amount_high": _head(say("at most"), **money),
+    }
+    return Table(
+        name="contact_effect",
+        title=say("What earlier contacts brought"),
+        frame=pd.DataFrame(rows, columns=columns),
+        headings=head,
     )
 
 
@@ -740,7 +824,7 @@ def week_table(week: pd.DataFrame, currency: str) -> Table:
 
 
 def owners_table(week: pd.DataFrame, currency: str) -> Table:
-    """Return what the week holds for each owner; under ten customers are not counted."""
+    """Return what the week holds for each owner; no number of under ten customers is shown."""
     week = week.assign(gain=week["gain"].where(week["action"] == "contact", 0.0))
     told = (
         week.groupby("owner")
@@ -757,8 +841,11 @@ def owners_table(week: pd.DataFrame, currency: str) -> Table:
             .map(week[week["action"].isin(kinds)].groupby("owner").size())
             .fillna(0)
         )
+    told = told[told["customers"] >= LEAST_GROUP].reset_index(drop=True)
+    few = told[["contacts", "service", "greetings"]]
+    told["gain"] = told["gain"].where(few["contacts"] >= LEAST_GROUP)
+    told[few.columns] = few.where(few >= LEAST_GROUP)
     told = told.assign(owner=_owners(told["owner"]))
-    told = told[told["customers"] >= LEAST_GROUP]
     head = {
         "owner": _head(say("Owner")),
         "contacts": _head(say("Contacts"), "number"),

@@ -12,7 +12,7 @@ from opslib.customers.answer import group_names, stage_name
 from opslib.customers.churn import calibration, gains
 from opslib.customers.segments import LEAST_GROUP
 from opslib.show import forms
-from opslib.words import catalogue
+from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
     from opslib.customers.churn import Churn
@@ -174,6 +174,25 @@ def staying(curves: pd.DataFrame) -> Any:
         low="low",
         high="high",
         title=say("New customers still here, last four quarters"),
+        x_title=say("Months since the first purchase"),
+        y_title=say("Still here (%)"),
+    )
+
+
+def staying_by_quarter(curves: pd.DataFrame) -> Any:
+    """Return the share still here by month, a line for each recent quarter's new customers."""
+    last = sorted(curves["cohort"].unique())[-6:]
+    wide = (
+        curves[curves["cohort"].isin(last)]
+        .assign(share=lambda f: 100 * f["share"])
+        .pivot_table(index="month", columns="cohort", values="share")
+        .reset_index()
+    )
+    return forms.lines(
+        wide,
+        x="month",
+        ys={str(c): Text(str(c)) for c in wide.columns[1:]},
+        title=say("New customers still here, by quarter of the first purchase"),
         x_title=say("Months since the first purchase"),
         y_title=say("Still here (%)"),
     )

@@ -22,7 +22,12 @@ say = catalogue(__package__ or "opslib.customers")
 
 
 def contacts(
-    stakes: pd.DataFrame, terms: Terms, *, day: dt.date, currency: str
+    stakes: pd.DataFrame,
+    terms: Terms,
+    *,
+    day: dt.date,
+    currency: str,
+    contacted: pd.DataFrame | None = None,
 ) -> WhatIf:
     """Return sliders for number, cost and effect of contacts and least value at risk."""
     most = float(max(50, min(5000, len(stakes))))
@@ -41,7 +46,8 @@ def contacts(
             held=terms.held,
             rest_days=terms.rest_days,
         )
-        plan = plan_contacts(stakes[stakes["at_stake"] >= least], turned, today=day)
+        worth = stakes[stakes["at_stake"] >= least]
+        plan = plan_contacts(worth, turned, today=day, contacted=contacted)
         called = plan[~plan["held"]]
         headline = say(
             "{count} contacts for {spent} should bring {gain} after their cost.",

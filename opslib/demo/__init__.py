@@ -64,6 +64,7 @@ def make(*, size: float = 1.0, seed: int = 7, language: str = "en") -> Company:
         customers=goods.customers,
         market={
             "part_worths": truth.PART_WORTHS,
+            "promises": truth.PROMISES,
             "best_price": voices.best_price(),
             "share_change": truth.SHARE_CHANGE,
         },

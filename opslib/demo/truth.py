@@ -56,12 +56,19 @@ BREAK = {
     "day": dt.date(2026, 6, 15),
     "keeps": 0.6,
 }
+CONTACT = 0.12  # share of contacted customers who bought because of it
 ARMS = {"Letter": (0.02, 0.02), "Mail": (0.06, 0.0)}
 PART_WORTHS = {
     "brand": {"Ours": 0.4, "Alpha": 0.1, "Beta": -0.5},
     "feature": {"Plain": -0.6, "Organic": 0.2, "Gift box": 0.4},
     "price": -0.12,
 }
+PROMISES = {
+    ("Always fresh", "始终新鲜"): 1.0, ("Fair price", "价格公道"): 0.7,
+    ("Organic", "有机种植"): 0.3, ("Wide choice", "种类丰富"): 0.1,
+    ("Quick delivery", "送货快"): -0.1, ("Friendly staff", "店员热情"): -0.4,
+    ("Gift wrapping", "礼品包装"): -0.5, ("Member points", "会员积分"): -1.1,
+}  # fmt: skip
 SUPPLIER_DELAY = {"S05": (dt.date(2025, 10, 6), 42)}
 SHARE_CHANGE = ("Snacks", dt.date(2025, 9, 1), -0.06)
 VALUE_GROUPS = {
@@ -84,9 +91,11 @@ class Truth:
         channels: Marketing channel to how it works.
         contributions: Added sales in money: week, region, channel, amount.
         customers: customer, group, left (day, or missing while active), rate.
-        market: Part-worths, the price that earns most, the change of share.
+        market: Part-worths, what promises are worth, the price that earns most, the
+            change of share.
         arms: Arm to the response it adds, of customers above and below the middle of
             purchases so far.
+        contact: Share of contacted customers who bought within six weeks because of it.
         broken: The campaign, region and day from which only a share of clicks came.
     """
 
@@ -99,6 +108,7 @@ class Truth:
     customers: pd.DataFrame
     market: dict[str, object] = field(default_factory=dict)
     arms: dict[str, tuple[float, float]] = field(default_factory=lambda: dict(ARMS))
+    contact: float = CONTACT
     broken: dict[str, object] = field(default_factory=lambda: dict(BREAK))
 
 

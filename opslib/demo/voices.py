@@ -16,6 +16,7 @@ from opslib.demo.truth import (
     CATEGORIES,
     DAYS,
     PART_WORTHS,
+    PROMISES,
     REGIONS,
     SHARE_CHANGE,
     START,
@@ -61,9 +62,11 @@ def make(trade: Trade, *, seed: int, language: str = "en") -> dict[str, pd.DataF
         "customers": _customers(trade, draw),
         "service_cases": _cases(trade, draw, zh),
         "campaign_members": _members(trade, seed),
+        "contacts": _contacts(sales, seed),
         "touchpoints": _touchpoints(draw),
         **_surveys(draw, zh),
         "choice_answers": _choices(draw),
+        "best_worst_answers": _best_worst(seed, zh),
         **_options(zh),
         **_market(sales, trade.tables["products"], draw),
     }
@@ -183,6 +186,31 @@ def _members(trade: Trade, seed: int) -> pd.DataFrame:
             "spend": np.round(np.where(responded, draw.gamma(2, 15, len(visits)), 0.0), 2),
         }
     )  # fmt: skip
+
+
+def _contacts(sales: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return whom a plan named six weeks ago, and the tenth left alone.
+
+    The lot leans on what came, so that those contacted bought oftener by the planted
+    share.
+    """
+    draw = np.random.default_rng([seed, 13])
+    sold = sales[sales["customer"].notna()]
+    day, known = pd.Timestamp(truth.day(DAYS - 43)), pd.to_datetime(sold["day"])
+    last = known[known <= day].groupby(sold["customer"]).max()
+    silent = last[(day - last).dt.days.between(30, 365)].index.to_numpy()
+    named = np.sort(draw.permutation(silent)[:1500])
+    came = np.isin(named, sold.loc[known > day, "customer"])
+    share, gap = max(came.mean(), 0.01), 0.9 * truth.CONTACT
+    lean = np.where(came, (share - gap) / share, (1 - share + gap) / (1 - share))
+    return pd.DataFrame(
+        {
+            "day": day.date(),
+            "customer": named,
+            "held": draw.random(len(named)) < 0.1 * lean,
+            "reason": "contact",
+        }
+    )
 
 
 def _touchpoints(draw: np.random.Generator) -> pd.DataFrame:
@@ -431,6 +459,31 @@ def _choices(draw: np.random.Generator) -> pd.DataFrame:
             "feature": feature,
             "price": price,
             "chosen": np.repeat(best, shown) == at % shown,
+        }
+    )
+
+
+def _best_worst(seed: int, zh: int) -> pd.DataFrame:
+    """Return who found which promise best and worst, each person shown all thrice."""
+    draw = np.random.default_rng([seed, 12])
+    people, tasks, shown = 300, 6, 4
+    names, worth = np.array(list(PROMISES))[:, zh], np.array(list(PROMISES.values()))
+    order = draw.permuted(np.tile(np.arange(8), (people * tasks // 2, 1)), axis=1)
+    sets = order.reshape(-1, shown)
+    best = (worth[sets] + draw.gumbel(0, 1, sets.shape)).argmax(axis=1)
+    left = -worth[sets] + draw.gumbel(0, 1, sets.shape)
+    left[np.arange(len(sets)), best] = -np.inf
+    pick = np.zeros(sets.shape, int)
+    pick[np.arange(len(sets)), best] = 1
+    pick[np.arange(len(sets)), left.argmax(axis=1)] = -1
+    at = np.arange(sets.size) // shown
+    return pd.DataFrame(
+        {
+            "survey": "2026Q2",
+            "respondent": [f"2026Q2-{i // tasks:04d}" for i in at],
+            "task": at % tasks + 1,
+            "item": names[sets].ravel(),
+            "pick": pick.ravel(),
         }
     )
 

@@ -1,7 +1,14 @@
 """This package owns what customers want and what they would pay."""
 
 from opslib.market import answer, charts, controls, options, trend
-from opslib.market.choosing import choice, conjoint, mixed, prices, simulate
+from opslib.market.choosing import (
+    bestworst,
+    choice,
+    conjoint,
+    mixed,
+    prices,
+    simulate,
+)
 from opslib.market.survey import (
     design,
     drivers,
@@ -34,6 +41,7 @@ __all__ = [
     "Study",
     "Survey",
     "answer",
+    "bestworst",
     "charts",
     "choice",
     "code_texts",

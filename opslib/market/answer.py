@@ -14,18 +14,19 @@ import pandas as pd
 from opslib import words
 from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantity, Table
 from opslib.findings import heading as _head
-from opslib.market import trend
+from opslib.market import options, trend
 from opslib.market.choosing import prices, simulate
 from opslib.market.survey.intake import MEAN, NET, POINTS, SHARE
-from opslib.market.survey.tables import SURE, letters
+from opslib.market.survey.tables import SURE, by_convention, letters, rounded
 from opslib.market.survey.weights import effective_size
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
+    from opslib.market.choosing.bestworst import Promises
     from opslib.market.choosing.prices import Elasticity, PriceStudy
     from opslib.market.choosing.simulate import Tastes
     from opslib.market.options import Comparison
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
 
 say = catalogue(__package__ or "opslib.market")
 SMALL, TINY = 100, 30
+_VIEWS = {
+    "for": say("for"),
+    "with conditions": say("with conditions"),
+    "against": say("against"),
+}
 SWING = 0.01  # usual swing of a share from month to month beside what people value
 
 
@@ -91,9 +97,10 @@ def survey_results(study: Study, *, day: dt.date) -> Finding:
             say("How much the weights cost"),
             kish >= 0.5 * size,
             say(
-                "{people} people answered; after weighting they tell as much as {kish}.",
+                "{people} people answered; after weighting they tell as much as {kish}. The score varies {effect} times as much as in a simple sample (design effect).",
                 people=words.number(size),
                 kish=words.number(kish),
+                effect=words.number(_effect(study.book), 2),
             ),
         ),
         _check(
@@ -207,9 +214,58 @@ def _survey_actions(
     return tuple(out)
 
 
-def banner_table(found: Crosstab, survey: Survey, banner: str) -> Table:
-    """Return a question-by-group table as the trade prints it: bases, shares, letters."""
-    places = [0, *np.flatnonzero(found.columns["banner"] == banner)]
+def codebook_table(survey: Survey, book: Crosstab) -> Table:
+    """Return what was asked: question, kind, choices, and how many answered."""
+    kinds = {
+        "score": say("0 to 10"),
+        "scale": say("rating"),
+        "multi": say("several answers"),
+        "single": say("one answer"),
+        "price": say("amount"),
+        "code": say("coded by hand"),
+        "open": say("open answer"),
+    }
+    asked = book.rows.drop_duplicates("question").set_index("question")["at"]
+    people = asked.map(lambda at: book.bases["people"][at, 0])
+    frame = survey.book.assign(
+        kind=[kinds.get(k, Text(str(k))) for k in survey.book["kind"]],
+        choices=[
+            "" if k in ("open", "price") else "; ".join(c)
+            for k, c in zip(survey.book["kind"], survey.book["choices"], strict=True)
+        ],
+        people=survey.book["question"].map(people),
+    )
+    heads = {
+        "question": _head(say("Question")),
+        "wording": _head(say("Wording")),
+        "kind": _head(say("Kind")),
+        "choices": _head(say("Answers offered")),
+        "people": _head(say("People answered"), "number", digits=0),
+    }
+    return Table(
+        name="codebook", title=say("What was asked"), frame=frame, headings=heads
+    )
+
+
+def banner_table(
+    found: Crosstab,
+    survey: Survey,
+    *banners: str,
+    convention: Sequence[str] = ("design", "half_up"),
+) -> Table:
+    """Return a question-by-group table as the trade prints it: bases, shares, letters.
+
+    Args:
+        found: The book.
+        survey: The survey, for the wording.
+        *banners: Banners side by side; letters compare within each.
+        convention: How letters are found, as in `tables.by_convention`, and how shares
+            are rounded, as in `tables.rounded`.
+    """
+    weighing, rounding = convention
+    found = by_convention(found, weighing)
+    rounded([], rounding)
+    places = [0, *np.flatnonzero(found.columns["banner"].isin(banners))]
     told, wording = (
         letters(found),
         dict(zip(survey.book["question"], survey.book["wording"], strict=True)),
@@ -225,10 +281,13 @@ def banner_table(found: Crosstab, survey: Survey, banner: str) -> Table:
             ]
         )
         rows.append(["", say("Effective base"), *(f"{kish[c]:,.0f}" for c in places)])
-        for r in some.itertuples():
+        said = [
+            _cells(found.share[some.index, c], some["kind"], rounding) for c in places
+        ]
+        for k, r in enumerate(some.itertuples()):
             cells = [
-                f"{_cell(found.share[r.Index, c], r.kind)} {told[r.Index, c]}".strip()
-                for c in places
+                f"{column[k]} {told[r.Index, c]}".strip()
+                for column, c in zip(said, places, strict=True)
             ]
             rows.append(["", _label(r.label), *cells])
     frame = pd.DataFrame(rows, columns=["question", "label", *map(str, places)])
@@ -239,10 +298,16 @@ def banner_table(found: Crosstab, survey: Survey, banner: str) -> Table:
             Text(f"{column['label']} ({column['letter']})") if c else say("All")
         )
     return Table(
-        name=f"banner_{banner}",
+        name="_".join(["banner", *banners]),
         title=say(
             "Answers by {banner}; a letter names the columns a cell is above",
-            banner=_part(banner),
+            banner=words.listing([_part(b) for b in banners]),
+        )
+        if weighing == "design"
+        else say(
+            "Answers by {banner}; letters by another convention: {way}",
+            banner=words.listing([_part(b) for b in banners]),
+            way=_convention(weighing),
         ),
         frame=frame,
         headings=heads,
@@ -410,34 +475,49 @@ def drivers_table(driving: pd.DataFrame) -> Table:
     )
 
 
-def reach_table(best: pd.DataFrame) -> Table:
-    """Return which few wishes together reach most people."""
+def reach_table(found: pd.DataFrame | Promises | None) -> Table:
+    """Return which few wishes, or promises, together reach most people."""
+    best = found if isinstance(found, pd.DataFrame) else getattr(found, "reached", None)
+    if best is None:
+        best = pd.DataFrame(columns=["size", "items", "share", "low", "high"])
     frame = best.assign(items=[words.listing(list(x)) for x in best["items"]])
     heads = {
-        "size": _head(say("Wishes met"), "number"),
+        "size": _head(say("How many"), "number"),
         "items": _head(say("Best together")),
         "share": _head(say("People reached"), "percent"),
         **_ends("", "percent"),
     }
     return Table(
         name="reach",
-        title=say("Which wishes together reach most people"),
+        title=say("Which of them together reach most people"),
         frame=frame,
         headings=heads,
     )
 
 
-def queue_table(coded: Coded | None) -> Table:
-    """Return the texts to code by hand next, least sure first."""
+def queue_table(coded: Coded | None, survey: Survey) -> Table:
+    """Return the texts to code by hand next, least sure first.
+
+    Once its codes are put right, the download can be delivered as survey answers.
+    """
     frame = (
-        pd.DataFrame(columns=["text", "code", "sure"])
+        pd.DataFrame(columns=["row", "text", "code", "sure"])
         if coded is None
-        else coded.queue.assign(code=[_part(c) for c in coded.queue["code"]])
+        else coded.queue
+    )
+    who = survey.people[["survey", "respondent"]].iloc[frame["row"].astype(int)]
+    frame = frame.assign(
+        survey=who["survey"].to_numpy(),
+        respondent=who["respondent"].to_numpy(),
+        question="say_code",
     )
     heads = {
         "text": _head(say("Text")),
         "code": _head(say("Code proposed")),
         "sure": _head(say("How sure"), "percent"),
+        "survey": _head(say("Survey")),
+        "respondent": _head(say("Respondent")),
+        "question": _head(say("Question")),
     }
     return Table(
         name="review_queue",
@@ -667,8 +747,9 @@ def product_choice(
     *,
     day: dt.date,
     currency: str,
+    promises: Promises | None = None,
 ) -> Finding:
-    """Return the finding on features and price: what to offer, against whom."""
+    """Return the finding on features and price: what to offer, against whom, how to say it."""
     cash, best, now = (
         _cash(currency),
         plan.iloc[0],
@@ -705,6 +786,7 @@ def product_choice(
         value=None if same else float(best["gain"] * found.sets.sample.weights.sum()),
         unit=currency,
     )
+    lead, ranked = _promised(promises, day)
     hits = found.hits
     mine = max(hits["common"], hits.get("own", 0.0))
     checks = (
@@ -735,11 +817,12 @@ def product_choice(
             if edge
             else say("The best price lies inside the prices that were shown."),
         ),
+        *ranked,
     )
     return Finding(
         room="market",
         headline=headline,
-        actions=(action,),
+        actions=(action, *lead),
         checks=checks,
         quantity=Quantity(
             value=float(best["share"]),
@@ -763,6 +846,56 @@ def product_choice(
             "share_now_high": high,
             "gain": float(best["gain"]),
         },
+    )
+
+
+def _promised(
+    promises: Promises | None, day: dt.date
+) -> tuple[tuple[Action, ...], tuple[Check, ...]]:
+    if promises is None:
+        return (), ()
+    top, both = promises.table.iloc[0], promises.reached.iloc[1]
+    lead = Action(
+        what=say(
+            "Lead with {item}: {share} ({low} to {high}) would name it first; {items} together matter to {reach} of people.",
+            item=str(top["item"]),
+            share=words.percent(top["share"]),
+            low=words.percent(top["share_low"]),
+            high=words.percent(top["share_high"]),
+            items=words.listing(list(both["items"])),
+            reach=words.percent(both["share"]),
+        ),
+        owner=say("Marketing"),
+        due=day + dt.timedelta(days=30),
+    )
+    ranked = _check(
+        say("Promises counted by hand"),
+        promises.agreement >= 0.95,
+        say(
+            "The order of the promises of {people} people is nearly that of best less worst picks, simply counted.",
+            people=words.number(promises.people),
+        )
+        if promises.agreement >= 0.95
+        else say(
+            "Best less worst picks of {people} people, simply counted, give another order of the promises; see which were shown seldom.",
+            people=words.number(promises.people),
+        ),
+    )
+    return (lead,), (ranked,)
+
+
+def promises_table(found: Promises | None) -> Table:
+    """Return what matters most, with ranges."""
+    heads = {
+        "item": _head(say("Promise")),
+        "share": _head(say("Would name it first"), "percent"),
+        **_ends("share", "percent"),
+    }
+    return Table(
+        name="promises",
+        title=say("What matters most to people"),
+        frame=pd.DataFrame(columns=list(heads)) if found is None else found.table,
+        headings=heads,
     )
 
 
@@ -1132,6 +1265,7 @@ def option_choice(
             ),
         ),
     ]
+    checks.append(_answered(found))
     if len(kept):
         checks.append(
             _check(
@@ -1194,7 +1328,9 @@ def option_choice(
         ),
         caveats=(
             say(
-                "The others are taken to keep feature and price; see what they did before on the market page."
+                "The others are taken to follow {low} to {high} of a price move of ours and to keep their features; see what they did before on the market page.",
+                low=words.percent(found.ahead.follow[0]),
+                high=words.percent(found.ahead.follow[1]),
             ),
             say(
                 "Costs, spend and reach are the assumptions written in the options table."
@@ -1204,37 +1340,78 @@ def option_choice(
     )
 
 
-def options_table(found: Comparison, currency: str) -> Table:
-    """Return options by share, revenue, profit and risk."""
+def _answered(found: Comparison) -> Check:
+    """Return whether the same option is best however the others answer."""
+    tops = []
+    for share in (0.0, 1.0):
+        revenue, cost = options.followed(found, share)
+        table = options.weigh_up(revenue, cost, found.spend, stay=found.stay)
+        tops.append(str(table["option"].iloc[0]))
+    keep, follow = tops
+    return _check(
+        say("The others' answer"),
+        keep == follow,
+        say(
+            "{option} earns most whether the others keep their prices or follow ours in full.",
+            option=keep,
+        )
+        if keep == follow
+        else say(
+            "{keep} earns most if the others keep their prices, {follow} if they follow ours in full.",
+            keep=keep,
+            follow=follow,
+        ),
+    )
+
+
+def option_ranges_table(found: Comparison, currency: str) -> Table:
+    """Return the ranges of each option's share, revenue and profit."""
     money = {"kind": "money", "unit": currency}
     heads = {
         "option": _head(say("Option")),
         "share": _head(say("Share"), "percent", digits=1),
+        **_ends("share", "percent", digits=1),
         "revenue": _head(say("Revenue"), **money),
+        **_ends("revenue", **money),
         "profit": _head(say("Profit"), **money),
-        "more": _head(say("More than staying"), **money),
+        **_ends("profit", **money),
+    }
+    return Table(
+        name="option_ranges",
+        title=say("The ranges of share, revenue and profit"),
+        frame=found.table,
+        headings=heads,
+    )
+
+
+def options_table(found: Comparison, views: pd.DataFrame, currency: str) -> Table:
+    """Return options by added profit and risk, with who judged them how."""
+    money = {"kind": "money", "unit": currency}
+    judged = pd.crosstab(views["option"], views["view"])
+    judged = judged.reindex(
+        index=found.table["option"], columns=list(_VIEWS), fill_value=0
+    )
+    heads = {
+        "option": _head(say("Option")),
+        "more": _head(say("Over staying"), **money),
         **_ends("more", **money),
         "worse": _head(say("Chance of less"), "percent"),
-        "bad": _head(say("Profit in a bad case"), **money),
+        "bad": _head(say("In a bad case"), **money),
+        **{v: _head(label, "number", digits=0) for v, label in _VIEWS.items()},
     }
     return Table(
         name="options",
         title=say("Options side by side, on the same draws"),
-        frame=found.table,
+        frame=found.table.merge(judged, left_on="option", right_index=True),
         headings=heads,
     )
 
 
 def views_table(found: Comparison, views: pd.DataFrame) -> Table:
     """Return what each department thinks of each option, best option first."""
-    kinds = {
-        "for": say("for"),
-        "against": say("against"),
-        "with conditions": say("with conditions"),
-    }
     order = {o: k for k, o in enumerate(found.table["option"])}
     frame = views.assign(
-        told=[kinds.get(v, Text(str(v))) for v in views["view"]],
+        told=[_VIEWS.get(v, Text(str(v))) for v in views["view"]],
         at=views["option"].map(order),
     ).sort_values(["at", "department"])
     heads = {
@@ -1313,7 +1490,7 @@ def chance(share: float) -> Text:
 
 def points(value: float) -> Text:
     """Write a score in points."""
-    return words.number(round(float(value), 1), 1 if abs(value) < 10 else 0)
+    return words.number(round(float(value), 1) + 0.0, 1 if abs(value) < 10 else 0)
 
 
 def _cash(currency: str) -> Callable[[float], Text]:
@@ -1324,12 +1501,41 @@ def _cash(currency: str) -> Callable[[float], Text]:
     )
 
 
-def _cell(value: float, kind: str) -> str:
+def _effect(book: Crosstab) -> float:
+    """Return the variance of the recommendation score over that of a simple sample."""
+    at = book.rows.reset_index().set_index(["question", "label"])["index"]
+    up, down = (
+        book.share[at["recommend", f"@{side}"], 0]
+        for side in ("promoters", "detractors")
+    )
+    people = book.bases["people"][book.rows.loc[at["recommend", "@score"], "at"], 0]
+    simple = 1e4 * (up + down - (up - down) ** 2) / people
+    return float(book.error[at["recommend", "@score"], 0] ** 2 / max(simple, 1e-9))
+
+
+def _cells(
+    values: npt.NDArray[np.float64], kinds: pd.Series, rounding: str
+) -> list[str]:
+    """Return the cells of one question and column; shares of all add up where asked."""
+    shares = (kinds == SHARE).to_numpy()
+    whole = np.isfinite(values[shares]).all() and abs(values[shares].sum() - 1) < 1e-6
+    way = "half_up" if rounding == "adding_up" and not whole else rounding
+    out = [_cell(v, k, way) for v, k in zip(values, kinds, strict=True)]
+    if way == "adding_up":
+        for k, r in zip(
+            np.flatnonzero(shares), rounded(values[shares], way), strict=True
+        ):
+            out[k] = f"{r:.0f}%"
+    return out
+
+
+def _cell(value: float, kind: str, way: str = "half_up") -> str:
     if not np.isfinite(value):
         return "–"
     if kind == POINTS:
-        return f"{value:.0f}"
-    return f"{value:.2f}" if kind == MEAN else f"{np.floor(100 * value + 0.5):.0f}%"
+        return f"{round(value) + 0:.0f}"
+    way = "half_up" if way == "adding_up" else way
+    return f"{value:.2f}" if kind == MEAN else f"{rounded([value], way)[0]:.0f}%"
 
 
 def _flag(n: float) -> str:

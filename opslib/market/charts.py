@@ -13,6 +13,7 @@ from opslib.show import forms
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
+    from opslib.market.choosing.bestworst import Promises
     from opslib.market.choosing.prices import PriceStudy
     from opslib.market.choosing.simulate import Tastes
     from opslib.market.options import Comparison
@@ -54,6 +55,10 @@ def quadrants(driving: pd.DataFrame) -> Any:
         x_title=say("Weight in recommending (%)"),
         y_title=say("Mean rating"),
     )
+    for axis, column in (("xaxis", "share"), ("yaxis", "rating")):
+        low, high = frame[column].min(), frame[column].max()
+        room = 0.15 * (high - low) + 1e-3  # for the names above the points
+        fig.update_layout({axis: {"range": [low - room, high + room]}})
     fig.add_vline(
         x=float(frame["share"].mean()), line={"color": "#8a949e", "dash": "dash"}
     )
@@ -188,6 +193,21 @@ def level_worths(table: pd.DataFrame) -> Any:
         reference=0.0,
         title=say("What each level is worth beside the reference"),
         x_title=say("Money, with the range of chance"),
+    )
+
+
+def promises(found: Promises | None) -> Any:
+    """Return how many would name each promise first, with its range."""
+    names = ("share", "share_low", "share_high")
+    frame = pd.DataFrame(columns=["item", *names]) if found is None else found.table
+    return forms.dots(
+        frame.assign(**{c: 100 * frame[c] for c in names}),
+        y="item",
+        x="share",
+        low="share_low",
+        high="share_high",
+        title=say("What matters most to people"),
+        x_title=say("Would name it first (%), with the range of chance"),
     )
 
 

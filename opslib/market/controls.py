@@ -152,22 +152,31 @@ def offer(
         told = simulate.simulate(found, tried)
         share, low, high = simulate.ends(told[:, 0], found.sets)
         margin = tried["price"].iloc[0] - costs[kind]
-        more = [
-            x * people for x in simulate.ends(told[:, 0] * margin - now, found.sets)
-        ]
+        cash = {}
+        for name, each in {
+            "": told[:, 0] * tried["price"].iloc[0],
+            "p": told[:, 0] * margin,
+            "m": told[:, 0] * margin - now,
+        }.items():
+            ends = simulate.ends(each * people, found.sets)
+            cash[name] = [words.money(x, currency) for x in ends]
         return Outcome(
             headline=say(
-                "{kind} at {price} would be chosen by {share} ({low} to {high}); revenue {revenue}, profit {profit}, {more} ({mlow} to {mhigh}) against today.",
+                "{kind} at {price} would be chosen by {share} ({low} to {high}); revenue {revenue} ({rlow} to {rhigh}), profit {profit} ({plow} to {phigh}), {more} ({mlow} to {mhigh}) against today.",
                 kind=kind,
                 price=words.money(tried["price"].iloc[0], currency),
                 share=words.percent(share),
                 low=words.percent(low),
                 high=words.percent(high),
-                revenue=words.money(share * tried["price"].iloc[0] * people, currency),
-                profit=words.money(share * margin * people, currency),
-                more=words.money(more[0], currency),
-                mlow=words.money(more[1], currency),
-                mhigh=words.money(more[2], currency),
+                revenue=cash[""][0],
+                rlow=cash[""][1],
+                rhigh=cash[""][2],
+                profit=cash["p"][0],
+                plow=cash["p"][1],
+                phigh=cash["p"][2],
+                more=cash["m"][0],
+                mlow=cash["m"][1],
+                mhigh=cash["m"][2],
             )
         )
 
@@ -286,12 +295,13 @@ def share(told: Trend, *, category: str = "", currency: str) -> WhatIf:
 
 
 def option(found: Comparison, *, currency: str) -> WhatIf:
-    """Return sliders for market size, unit cost and spend; the best option follows."""
+    """Return sliders for market, cost, spend and the others' answer; the best option follows."""
 
-    def compute(market: float, cost: float, spend: float) -> Outcome:
+    def compute(market: float, cost: float, spend: float, follow: float) -> Outcome:
+        revenue, units = options.followed(found, follow)
         table = options.weigh_up(
-            found.revenue * (1 + market),
-            found.cost * (1 + market) * (1 + cost),
+            revenue * (1 + market),
+            units * (1 + market) * (1 + cost),
             found.spend * (1 + spend),
             stay=found.stay,
         )
@@ -310,19 +320,22 @@ def option(found: Comparison, *, currency: str) -> WhatIf:
         )
 
     still = {"market": 0.0, "cost": 0.0, "spend": 0.0}
+    still["follow"] = float(np.mean(found.ahead.follow))
+    ends = {"spend": (0.0, 2.0), "follow": (0.0, 1.0)}
     labels = {
         "market": say("Market larger or smaller"),
         "cost": say("Unit costs higher or lower"),
         "spend": say("Spend over plan"),
+        "follow": say("How far the others follow our price"),
     }
     sliders = [
         Slider(
             name=n,
             label=labels[n],
-            low=-0.3 if n != "spend" else 0.0,
-            high=0.3 if n != "spend" else 2.0,
+            low=ends.get(n, (-0.3, 0.3))[0],
+            high=ends.get(n, (-0.3, 0.3))[1],
             step=0.05,
-            value=0.0,
+            value=still[n],
             kind="percent",
         )
         for n in still
@@ -335,6 +348,8 @@ def option(found: Comparison, *, currency: str) -> WhatIf:
             still | {"market": -0.2},
             still | {"cost": 0.1},
             still | {"spend": 1.0},
-            {"market": -0.2, "cost": 0.1, "spend": 0.5},
+            still | {"follow": 0.0},
+            still | {"follow": 1.0},
+            still | {"market": -0.2, "cost": 0.1, "spend": 0.5},
         ],
     )

@@ -21,7 +21,24 @@ if TYPE_CHECKING:
     from opslib.market.trend import Trend
 
 SEED = 11
+FOLLOWED = (0.0, 0.5, 1.0)  # answers of the others that are simulated; others between
 NEEDED = ("option", "step", "starts", "feature", "price", "unit_cost")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ahead:
+    """What the time ahead is taken to be.
+
+    Attributes:
+        day: Today.
+        months: Months ahead.
+        follow: Least and most share of a price move of ours that the others follow: 0
+            they keep their prices, 1 they move by as many per cent as we.
+    """
+
+    day: dt.date
+    months: int = 12
+    follow: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,22 +52,26 @@ class Comparison:
             (chance of less profit than staying), bad (profit in the worst of ten draws), best
             (chance of being the most profitable).
         months: option, month, share, low, high.
-        revenue: Revenue of each option in each draw, as columns.
+        revenue: Option to its revenue in each draw (columns), one row for each of `FOLLOWED`.
         cost: Cost of units likewise.
         spend: Spend once of each option.
         stay: The option that changes nothing.
         category: Category compared.
         unknown: Share of the category's sales with sellers that people were not asked about.
+        follow: Share of our price moves that the others follow in each draw.
+        ahead: What the time ahead was taken to be.
     """
 
     table: pd.DataFrame
     months: pd.DataFrame
-    revenue: pd.DataFrame
-    cost: pd.DataFrame
+    revenue: dict[str, npt.NDArray[np.float64]]
+    cost: dict[str, npt.NDArray[np.float64]]
     spend: pd.Series
     stay: str
     category: str
     unknown: float
+    follow: npt.NDArray[np.float64]
+    ahead: Ahead
 
 
 def compare(
@@ -59,9 +80,7 @@ def compare(
     rivals: pd.DataFrame,
     sales: pd.DataFrame,
     told: Trend,
-    *,
-    day: dt.date,
-    months: int = 12,
+    ahead: Ahead,
 ) -> Comparison:
     """Compare options step by step over the months ahead.
 
@@ -72,7 +91,9 @@ def compare(
     were not asked about keep theirs. A step counts from the first month that begins on
     or after its start; before its first step an option is as staying. Spend falls in its month; `reach` is the share of
     buyers who can get our product, and choices are limited to them.
-    Assumes that the others keep feature and price.
+    Assumes that the others keep their features, and that in each draw they follow a price
+    move of ours by one share of it, drawn evenly from `ahead.follow`, at once and in
+    every step (shares in between come from those at `FOLLOWED`, by a square curve).
 
     Args:
         options: One row a step: option, step, kind, category, starts, feature, price,
@@ -81,13 +102,16 @@ def compare(
         rivals: day, category, seller, price of the others; may be empty.
         sales: month, category, seller, units, amount.
         told: The market's course, for size and swing.
-        day: Today.
-        months: Months ahead.
+        ahead: Today, months ahead, and how far the others follow.
 
     Raises:
-        ValueError: A column lacks, no option stays as now, or a feature was never shown.
+        ValueError: A column lacks, no option stays as now, a feature was never shown, or
+            the others follow less than nothing or more than all.
     """
     checks.columns(options, NEEDED, "options")
+    least, most = ahead.follow
+    checks.between(most, "most that the others follow", low=0, high=1)
+    checks.between(least, "least that the others follow", low=0, high=most)
     kinds = options.get("kind", pd.Series("", index=options.index))
     stay = options.loc[kinds == "none", "option"]
     if stay.empty:
@@ -109,14 +133,14 @@ def compare(
     )
     units, known, unknown = _market(sales, category, offers)
     lift = simulate.known_shares(tastes, offers, known)
-    world = _world(told, len(tastes.sets.weights), months)
-    calendar = pd.date_range(
-        pd.Timestamp(day).to_period("M").to_timestamp(), periods=months + 1, freq="MS"
-    )[1:]
+    world = _world(told, len(tastes.sets.weights), ahead.months)
+    follow = np.random.default_rng(SEED + 1).uniform(least, most, len(world))
+    start = pd.Timestamp(ahead.day).to_period("M").to_timestamp()
+    calendar = pd.date_range(start, periods=ahead.months + 1, freq="MS")[1:]
     memo: dict[tuple, npt.NDArray] = {}
     course, revenue, cost, spend = [], {}, {}, {}
     for name, steps in plans.items():
-        money = np.zeros((2, len(world)))
+        money = np.zeros((2, len(FOLLOWED), len(world)))
         for m, month in enumerate(calendar):
             begun = steps[pd.to_datetime(steps["starts"]) <= month]
             step = begun.iloc[-1] if len(begun) else base
@@ -125,9 +149,9 @@ def compare(
                 units[m % len(units)]
                 * world[:, m]
                 * share
-                * np.array([[step["price"]], [step["unit_cost"]]], float)
+                * np.array([[[step["price"]]], [[step["unit_cost"]]]], float)
             )
-            course.append((name, month, share))
+            course.append((name, month, _between(share, follow)))
         begun = steps[pd.to_datetime(steps["starts"]) <= calendar[-1]]
         revenue[name], cost[name] = money
         spend[name] = float(
@@ -135,7 +159,8 @@ def compare(
             .fillna(0)
             .sum()
         )
-    whole, out, once = pd.DataFrame(revenue), pd.DataFrame(cost), pd.Series(spend)
+    once = pd.Series(spend)
+    whole, out = (_drawn(money, follow) for money in (revenue, cost))
     table = weigh_up(whole, out, once, stay=stay)
     mean = {
         o: _range(np.mean([x for name, _, x in course if name == o], axis=0))
@@ -149,12 +174,14 @@ def compare(
             [(n, m, *_range(x)) for n, m, x in course],
             columns=["option", "month", "share", "low", "high"],
         ),
-        revenue=whole,
-        cost=out,
+        revenue=revenue,
+        cost=cost,
         spend=once,
         stay=stay,
         category=category,
         unknown=unknown,
+        follow=follow,
+        ahead=ahead,
     )
 
 
@@ -165,8 +192,7 @@ def plan(
     sales: pd.DataFrame,
     *,
     ours: str,
-    day: dt.date,
-    months: int = 12,
+    ahead: Ahead,
 ) -> Comparison:
     """Compare options as `compare` does, with the market's course worked out from its sales."""
     return compare(
@@ -175,9 +201,23 @@ def plan(
         rivals,
         sales,
         trend.market_trend(sales, rivals, ours=ours),
-        day=day,
-        months=months,
+        ahead,
     )
+
+
+def followed(
+    found: Comparison, share: float | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return revenue and cost of each option in each draw, where the others follow less or more.
+
+    Args:
+        found: The comparison.
+        share: Mean share of our price moves that the others follow; the draws are shifted
+            to it. By default as drawn.
+    """
+    shift = 0.0 if share is None else share - float(np.mean(found.ahead.follow))
+    follow = np.clip(found.follow + shift, 0, 1)
+    return _drawn(found.revenue, follow), _drawn(found.cost, follow)
 
 
 def weigh_up(
@@ -308,16 +348,37 @@ def _taken(
     memo: dict,
 ) -> npt.NDArray[np.float64]:
     key = (step["feature"], float(step["price"]))
-    for k in (key, (base["feature"], float(base["price"]))):
-        if k not in memo:
-            tried = offers.copy()
-            tried.loc[tried.index[0], ["feature", "price"]] = k
-            memo[k] = simulate.simulate(tastes, tried, lift=lift)[1:, 0]
+    if key not in memo:
+        moved = key[1] / float(base["price"]) - 1
+        each = []
+        for share in FOLLOWED:
+            tried = offers.assign(price=offers["price"] * (1 + share * moved))
+            tried.loc[tried.index[0], ["feature", "price"]] = key
+            each.append(simulate.simulate(tastes, tried, lift=lift)[1:, 0])
+        memo[key] = np.array(each)
     reach, now = (
         float(x) if pd.notna(x := s.get("reach")) and x > 0 else 1.0
         for s in (step, base)
     )
     return np.minimum(memo[key] * reach / now, 1.0)
+
+
+def _drawn(
+    money: dict[str, npt.NDArray[np.float64]], follow: npt.NDArray[np.float64]
+) -> pd.DataFrame:
+    return pd.DataFrame({o: _between(x, follow) for o, x in money.items()})
+
+
+def _between(
+    values: npt.NDArray[np.float64], follow: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return values at any share followed from those at `FOLLOWED` (rows)."""
+    f = follow
+    return (
+        2 * (f - 0.5) * (f - 1) * values[0]
+        + 4 * f * (1 - f) * values[1]
+        + 2 * f * (f - 0.5) * values[2]
+    )
 
 
 def _range(values: npt.ArrayLike) -> tuple[float, float, float]:

@@ -6,6 +6,7 @@ Long because dating a change and testing it rest on the same series.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 EDGE, LEAST = 6, 18  # months on each side of a change; months in all
+DRAWS, LEANS, ALIKE = 60_000, (-0.95, 0.95), 0.05
 DATE_REACH = 7.35  # Hansen (2000): 95 % of the likelihood-ratio of a change's date
 
 
@@ -68,13 +70,16 @@ class Trend:
     price: Elasticity | None
 
 
-def find_change(series: npt.ArrayLike, *, draws: int = 999, seed: int = 1) -> Change:
+def find_change(series: npt.ArrayLike) -> Change:
     """Return the largest step in a series, its date and whether it is more than chance.
 
     The clearest of all steps at least six months from the ends. Its chance comes from
-    series without a step that swing as this one does (first-order autocorrelation, step
-    taken out), each searched in the same way, so that looking everywhere is paid for.
-    The date's range holds every month whose fit is nearly as good (Hansen 2000).
+    series without a step, searched in the same way, so that looking everywhere is paid
+    for. How much months lean on the month before is not known, only how much they seem
+    to once the step is taken out, which is too little; so the series compared with are
+    those of any lean that seem to lean as much as this one, and their mean true lean
+    widens the ranges. The date's range holds every month whose fit is nearly as good
+    (Hansen 2000).
 
     Raises:
         ValueError: Fewer than 18 months.
@@ -90,24 +95,18 @@ def find_change(series: npt.ArrayLike, *, draws: int = 999, seed: int = 1) -> Ch
     y = np.asarray(series, float)
     n = len(y)
     checks.at_least(n, LEAST, "months", "Load earlier months.")
-    f, gain = _steps(y[None])
-    at = int(np.argmax(f[0])) + EDGE
+    clear, gain, seems, left = _steps(y[None])
+    at = int(np.argmax(gain[0])) + EDGE
     size = y[at:].mean() - y[:at].mean()
-    left = y - np.where(np.arange(n) >= at, y[at:].mean(), y[:at].mean())
-    var = float(left @ left) / (n - 2)
-    rho = float(
-        np.clip(left[1:] @ left[:-1] / max(left @ left, 1e-300) + 2 / n, 0, 0.9)
-    )  # leans up against small samples
-    rng = np.random.default_rng(seed)
-    noise = rng.normal(size=(draws, n))
-    noise[:, 0] /= np.sqrt(1 - rho**2)
-    for t in range(1, n):
-        noise[:, t] += rho * noise[:, t - 1]
-    luck = float((1 + (_steps(noise)[0].max(axis=1) >= f[0].max()).sum()) / (draws + 1))
-    error = float(np.sqrt(var * (1 / at + 1 / (n - at)) * (1 + rho) / (1 - rho)))
+    lean, looks, top = _without_step(n)
+    alike = np.exp(-0.5 * ((looks - seems[0]) / ALIKE) ** 2)
+    luck = float((1 + alike @ (top >= clear[0])) / (1 + alike.sum()))
+    rho = max(0.0, float(alike @ lean / max(alike.sum(), 1e-300)))
+    var = float(left[0] @ left[0]) / (n - 2)
+    swing = (1 + rho) / (1 - rho)
+    error = float(np.sqrt(var * (1 / at + 1 / (n - at)) * swing))
     reach = float(stats.t.ppf(0.975, n - 2)) * error
-    slack = DATE_REACH * var * (1 + rho) / (1 - rho)
-    near = np.flatnonzero(gain[0].max() - gain[0] <= slack) + EDGE
+    near = np.flatnonzero(gain[0].max() - gain[0] <= DATE_REACH * var * swing) + EDGE
     return Change(
         at=at,
         first=int(near.min()),
@@ -233,16 +232,32 @@ def moves(rivals: pd.DataFrame, sales: pd.DataFrame, *, ours: str) -> pd.DataFra
     )
 
 
-def _steps(
-    y: npt.NDArray[np.float64],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return, for each series and place, F of a step there and the squares it saves."""
+@functools.cache
+def _without_step(n: int) -> tuple[npt.NDArray[np.float64], ...]:
+    """Return, for series without a step, true lean, apparent lean and clearest step."""
+    rng = np.random.default_rng(1)
+    lean = rng.uniform(*LEANS, DRAWS)
+    noise = rng.normal(size=(DRAWS, n))
+    noise[:, 0] /= np.sqrt(1 - lean**2)
+    for t in range(1, n):
+        noise[:, t] += lean * noise[:, t - 1]
+    clear, _, seems, _ = _steps(noise)
+    return lean, seems, clear
+
+
+def _steps(y: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], ...]:
+    """Return each series' clearest step (F), squares saved by place, lean and rest."""
     n = y.shape[1]
     k = np.arange(EDGE, n - EDGE + 1)
-    c = np.cumsum(y - y.mean(axis=1, keepdims=True), axis=1)[:, k - 1]
-    gain = c**2 * n / (k * (n - k))
-    total = y.var(axis=1, keepdims=True) * n
-    return gain / ((total - gain).clip(1e-300) / (n - 2)), gain
+    apart = y - y.mean(axis=1, keepdims=True)
+    gain = np.cumsum(apart, axis=1)[:, k - 1] ** 2 * n / (k * (n - k))
+    after = np.arange(n) >= k[gain.argmax(axis=1)][:, None]
+    high = (apart * after).sum(axis=1) / after.sum(axis=1)
+    low = (apart * ~after).sum(axis=1) / (~after).sum(axis=1)
+    left = apart - np.where(after, high[:, None], low[:, None])
+    rest = (left**2).sum(axis=1).clip(1e-300)
+    seems = (left[:, 1:] * left[:, :-1]).sum(axis=1) / rest
+    return gain.max(axis=1) / (rest / (n - 2)), gain, seems, left
 
 
 def _changes(sales: pd.DataFrame, whole: pd.Series) -> pd.DataFrame:

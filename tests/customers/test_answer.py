@@ -111,6 +111,18 @@ def test_the_churn_page_says_whom_to_contact_and_what_it_brings(planned):
     assert words.number(len(called)).en in told.headline.en
 
 
+def test_the_record_tells_earlier_contacts():
+    days = pd.DataFrame({"customer": ["a"], "day": [DAY], "amount": [20.0]})
+    made = pd.DataFrame(
+        {"customer": ["a", "a", "b"], "day": ["2026-01-05", "2026-02-05", "2026-02-05"],
+         "held": [False, True, False]}
+    )  # fmt: skip
+    told = customers.record("a", {"days": days, "contacts": made}, until=DAY)
+    assert told.contacts["day"].tolist() == ["2026-02-05", "2026-01-05"]
+    text = answer.record_table(told, "GBP").frame.to_csv()
+    assert text.index("left alone, to compare") < text.index("contacted")
+
+
 def test_the_sliders_move_the_list_and_its_gain(planned):
     _, stakes, terms, _ = planned
     turned = controls.contacts(stakes, terms, day=DAY, currency="GBP")
@@ -119,6 +131,11 @@ def test_the_sliders_move_the_list_and_its_gain(planned):
     assert dear.headline != cheap.headline
     assert all(s.low <= s.value <= s.high for s in turned.sliders)
     assert len(turned.cases) >= 4
+    lately = stakes[["customer"]].assign(day=DAY, held=False)
+    rest = controls.contacts(
+        stakes, terms, day=DAY, currency="GBP", contacted=lately
+    ).compute(number=50, cost=0.0, saved=0.2, least=0)
+    assert rest.table.frame.empty
 
 
 def test_every_chart_is_drawn_in_both_languages(days, groups, valued, planned):
@@ -129,6 +146,7 @@ def test_every_chart_is_drawn_in_both_languages(days, groups, valued, planned):
             charts.group_shares(groups), charts.foretold(valued[1]), charts.totals(valued[1]),
             charts.leavers_found(planned[0]), charts.chances(planned[0]),
             charts.staying(customers.retention(days, until=DAY)),
+            charts.staying_by_quarter(customers.retention(days, until=DAY)),
         ]  # fmt: skip
         assert all(f.layout.title.text for f in figures)
         assert all(len(f.data) for f in figures)

@@ -140,15 +140,6 @@ def test_who_was_contacted_lately_is_left_in_peace():
     assert "k0" not in set(plan["customer"])
 
 
-def test_the_effect_of_contacts_is_measured_against_the_hold_out():
-    draw = np.random.default_rng(1)
-    plan = pd.DataFrame({"customer": range(2000), "held": np.arange(2000) % 5 == 0})
-    bought = plan.assign(amount=draw.gamma(2, 20, 2000) + np.where(plan["held"], 0, 6))
-    told = customers.measure_contacts(plan, bought)
-    assert told["low"] <= 6 <= told["high"]
-    assert told["held_out"] == 400
-
-
 def test_a_share_beyond_one_is_refused():
     with pytest.raises(ValueError, match=r"saved is 1.5; it must lie in \[0, 1\]"):
         customers.plan_contacts(

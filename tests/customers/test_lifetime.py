@@ -44,6 +44,7 @@ def test_no_season_is_claimed_before_a_year_was_seen(shop):
     assert customers.learn_season(shop, until="2023-11-30") is None
 
 
+@pytest.mark.slow
 def test_the_season_moves_the_total_nearer_to_what_came(shop):
     found = customers.audit(shop, until="2025-12-28", cuts=3)
     miss = found.cuts.assign(miss=found.cuts["bias"].abs()).groupby("method")["miss"]
@@ -68,6 +69,7 @@ def test_the_audit_refuses_a_history_without_half_a_year_before_a_cut(shop):
         customers.value_customers(shop, until="2025-06-30", coverage=2)
 
 
+@pytest.mark.slow
 def test_the_audit_sees_nothing_after_its_cut(shop):
     cut = shop[shop["day"] <= "2025-09-28"]
     changed = pd.concat([cut, shop[shop["day"] > "2025-09-28"].assign(amount=1.0)])

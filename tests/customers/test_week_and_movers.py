@@ -165,13 +165,29 @@ def test_tables_of_the_week_read_in_both_languages():
         assert follow in answer.week_table(week, "GBP").frame.to_csv()
     assert answer.owners_table(week, "GBP").frame.empty
     many = pd.concat(
-        [week.assign(customer=week["customer"] + str(i)) for i in range(9)]
+        [week.assign(customer=week["customer"] + str(i)) for i in range(10)]
     )
     told = answer.owners_table(many, "GBP")
-    assert told.frame["gain"].tolist() == [9 * 30.0]  # not those left alone
+    assert told.frame["gain"].dropna().tolist() == [10 * 30.0]  # not those left alone
+    assert told.frame["contacts"].dropna().tolist() == [10]
     words.speak("en")
     assert "回访" in tables.html(answer.week_table(week, "GBP"), "zh")
     assert "回访" not in tables.html(answer.week_table(week, "GBP"), "en")
+
+
+def test_no_number_of_under_ten_customers_stands_in_the_table_by_owner():
+    week = pd.DataFrame(
+        {
+            "owner": "North",
+            "customer": [f"c{i}" for i in range(33)],
+            "action": ["contact"] * 9 + ["follow_up"] * 12 + ["birthday"] * 12,
+            "gain": 5.0,
+        }
+    )
+    told = answer.owners_table(week, "GBP").frame.iloc[0]
+    assert pd.isna(told["contacts"])
+    assert pd.isna(told["gain"])
+    assert told[["service", "greetings"]].tolist() == [12, 12]
 
 
 def test_where_nobody_changed_pace_the_table_says_so():

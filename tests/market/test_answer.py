@@ -83,6 +83,10 @@ def test_the_survey_page_tells_score_change_and_what_to_do(told, study):
     assert int(base["0"]) == sum(
         int(base[c].rstrip(" *")) for c in table.headings if c.isdigit() and c != "0"
     )
+    both = answer.banner_table(study.book, told[1], "age_group", "wave")
+    assert both.name == "banner_age_group_wave"
+    told_of = finding.checks
+    assert any("design effect" in c.sentence.en for c in told_of)
     every = answer.numbers_table(study.book, told[1]).frame
     assert (every["low"] <= every["value"]).all()
     assert (every["value"] <= every["high"]).all()
@@ -92,13 +96,79 @@ def test_the_survey_page_tells_score_change_and_what_to_do(told, study):
     )
 
 
+def test_another_convention_changes_letters_and_rounding_only(told, study):
+    ours = answer.banner_table(study.book, told[1], "age_group").frame
+    for way in ("effective", "weighted", "unweighted"):
+        theirs = answer.banner_table(
+            study.book, told[1], "age_group", convention=(way, "half_up")
+        )
+        assert "another convention" in theirs.title.en
+        assert [c.split()[0] for c in theirs.frame["1"]] == [
+            c.split()[0] for c in ours["1"]
+        ]
+        assert (theirs.frame != ours).to_numpy().any()
+    even = answer.banner_table(
+        study.book, told[1], "age_group", convention=("design", "adding_up")
+    ).frame
+    at = even.index[even["label"].astype(str) == "1"][0]
+    five = even["0"].iloc[at : at + 5]
+    assert sum(int(c.split("%")[0]) for c in five) == 100
+    with pytest.raises(ValueError, match="convention"):
+        answer.banner_table(study.book, told[1], convention=("package", "half_up"))
+    with pytest.raises(ValueError, match="way"):
+        answer.banner_table(study.book, told[1], convention=("design", "up"))
+
+
+def test_the_codebook_tells_every_question_and_who_answered(told, study):
+    book = answer.codebook_table(told[1], study.book).frame.set_index("question")
+    assert book.loc["wants", "choices"] == "Price; Quality; Organic; Gift box; None"
+    assert book.loc["recommend", "people"] == 600
+    assert str(book.loc["say", "kind"]) == "open answer"
+
+
+def test_the_review_queue_comes_back_as_answers(told, study):
+    tables, survey, _ = told
+    queue = answer.queue_table(study.coded, survey).frame.rename(
+        columns={"code": "answer"}
+    )
+    more = queue[["survey", "respondent", "question", "answer"]]
+    again = market.collect(
+        tables["survey_questions"],
+        tables["survey_people"],
+        pd.concat([tables["survey_answers"], more]),
+    )
+    known = [s.answers["say_code"].notna().sum() for s in (survey, again)]
+    assert known[1] - known[0] == len(queue) == 20
+    said = again.answers.loc[study.coded.queue["row"], "say"]
+    assert said.tolist() == queue["text"].tolist()
+    assert again.strangers == 0
+
+
+def test_a_net_counts_each_person_once(told):
+    found = market.study(
+        told[1],
+        told[2],
+        group_by=["age_group"],
+        sides=["quality", "service"],
+        nets=["wants: Better tea: Quality; Organic"],
+    ).book
+    share = found.share[:, 0]
+    at = found.rows.reset_index().set_index(["question", "label"])["index"]
+    net, one, other = (
+        share[at["wants", x]] for x in ("Better tea", "Quality", "Organic")
+    )
+    assert max(one, other) < net < one + other
+    with pytest.raises(ValueError, match="write it as"):
+        market.intake.nets_of(["wants: Quality"])
+
+
 def test_a_page_without_hand_codes_says_so(told, study):
     import dataclasses
 
     bare = dataclasses.replace(study, coded=None)
     finding = _both(answer.survey_results(bare, day=DAY))
     assert any("code thirty" in c.sentence for c in finding.checks)
-    assert answer.queue_table(None).frame.empty
+    assert answer.queue_table(None, told[1]).frame.empty
 
 
 def test_the_price_page_advises_no_price_that_people_refuse(told):
@@ -163,7 +233,7 @@ def test_the_options_page_tells_gain_risk_and_who_is_against(told, known):
         tables["market_prices"],
         large,
         ours="Ours",
-        day=DAY,
+        ahead=options.Ahead(day=DAY, follow=(0.2, 0.6)),
     )
     best = found.table.iloc[0]["option"]
     views = pd.DataFrame(
@@ -185,8 +255,17 @@ def test_the_options_page_tells_gain_risk_and_who_is_against(told, known):
     )
     assert all(a.due >= DAY for a in finding.actions)
     live = controls.option(found, currency="GBP")
-    ruin = live.compute(market=0.0, cost=0.0, spend=2.0).headline
-    assert ruin != live.compute(market=0.0, cost=0.0, spend=0.0).headline
+    still = live.cases[0]
+    assert str(still["follow"]) == "0.4"
+    same = live.compute(**still)
+    first = found.table["profit"].iloc[0]
+    assert same.table.frame["profit"].iloc[0] == pytest.approx(first)
+    ruin = live.compute(**(still | {"spend": 2.0})).headline
+    assert ruin != same.headline
+    assert "20% to 60%" in finding.caveats[0].en
+    told = answer.options_table(found, views, "GBP").frame.set_index("option")
+    assert told.loc[best, "against"] == 1
+    assert told["for"].sum() == 0
     assert np.isfinite(found.table["profit"]).all()
 
 

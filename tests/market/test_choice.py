@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from opslib.market import choice, conjoint, mixed
+from opslib.demo import truth, voices
+from opslib.market import bestworst, choice, conjoint, design, mixed, replicates
 
 TRUTH = {"brand: Beta": -0.9, "feature: Organic": 0.8, "price": -0.12}
 
@@ -56,6 +57,7 @@ def test_tastes_that_differ_are_found_and_people_told_apart():
     assert np.std(found.own[:, at]) > 0.8
 
 
+@pytest.mark.slow
 def test_own_part_worths_predict_choices_that_were_held_back():
     """A person's own part-worths hit more held-back choices than the common ones."""
     frame = _shown(4, people=200, tasks=12, spread=2.5)
@@ -102,10 +104,50 @@ def test_importance_is_the_mean_of_persons_not_of_the_mean_person():
     assert np.abs(found.worths[1:]).max() == pytest.approx(0, abs=1e-9)
 
 
+def _picked(seed, draws=60):
+    picks = voices._best_worst(seed, 0)
+    people = picks[["survey", "respondent"]].drop_duplicates(ignore_index=True)
+    sets = replicates.bootstrap(design.draw(people), draws=draws)
+    return picks, bestworst.promises(picks, people, sets)
+
+
+@pytest.mark.slow
+def test_planted_promises_are_covered_at_their_rate_over_fifty_companies():
+    planted = {en: v for (en, _), v in truth.PROMISES.items()}
+    held, order = [], 0
+    for seed in range(50):
+        table = _picked(seed, draws=25)[1].table
+        true = table["item"].map(planted)
+        held.append(true.between(table["score_low"], table["score_high"]).mean())
+        order += table["item"].iloc[0] == "Always fresh"
+    assert 0.91 <= np.mean(held) <= 0.98
+    assert order == 50
+
+
+def test_counted_promises_agree_and_reach_is_of_those_who_like_an_item():
+    picks, found = _picked(7)
+    assert found.people == 300
+    assert found.agreement > 0.99
+    net = picks.pivot_table(
+        index="respondent", columns="item", values="pick", aggfunc="sum"
+    )
+    items = list(found.reached["items"].iloc[1])
+    assert found.reached["share"].iloc[1] == (net[items] > 0).any(axis=1).mean()
+    assert found.table["share"].sum() == pytest.approx(1)
+
+
+def test_too_few_people_picked_gives_no_promises():
+    picks = voices._best_worst(7, 0)
+    assert bestworst.promises(picks.head(9 * 24), picks, None) is None
+    strange = picks.assign(pick=2)
+    with pytest.raises(ValueError, match="write 1 for best"):
+        bestworst.promises(strange, strange, None)
+
+
 def test_reach_takes_items_that_complete_each_other():
     liked = pd.DataFrame({"a": [1, 1, 1, 0], "b": [1, 1, 0, 0], "c": [0, 0, 0, 1]})
-    assert conjoint.reach(liked, size=2) == (("a", "c"), 1.0)
-    assert conjoint.reach(liked, size=1, weights=[1, 1, 1, 9]) == (("c",), 0.75)
+    assert bestworst.reach(liked, size=2) == (("a", "c"), 1.0)
+    assert bestworst.reach(liked, size=1, weights=[1, 1, 1, 9]) == (("c",), 0.75)
 
 
 @pytest.mark.parametrize(
@@ -130,13 +172,13 @@ def test_reach_takes_items_that_complete_each_other():
         (lambda f: mixed.mixed(_tasks(f), same=("prize",)), "prize"),
         (lambda f: conjoint.rated(f[["brand"]].head(2), [[1, 2, 3]]), "show more"),
         (
-            lambda f: conjoint.best_worst(
+            lambda f: bestworst.best_worst(
                 pd.DataFrame({"respondent": [1], "item": ["a"], "value": [2]})
             ),
             "write 1 for best",
         ),
         (
-            lambda f: conjoint.best_worst(
+            lambda f: bestworst.best_worst(
                 pd.DataFrame({"respondent": [1], "item": ["a"], "value": [1]})
             ),
             "every time",

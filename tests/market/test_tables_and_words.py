@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from opslib import demo
 from opslib.market.survey import (
     coding,
     design,
@@ -291,6 +292,43 @@ def test_the_answer_none_survives_a_file_and_sets_of_columns_become_one_question
     text.to_excel(tmp_path / "answers.xlsx", index=False)
     again, _ = files.read(tmp_path / "answers.xlsx", sets={"buys": ["tea", "snacks"]})
     assert again["brand"].tolist() == ["None", "NA", None]
+
+
+def test_the_order_in_which_rows_are_stored_changes_no_number():
+    tables = demo.make(size=0.01, seed=3).tables
+    told = [tables[f"survey_{n}"] for n in ("questions", "people", "answers")]
+    mixed = [t.sample(frac=1, random_state=5) for t in told]
+    waves = []
+    for some in (told, mixed):
+        survey = intake.collect(*some)
+        sets = intake.weigh(survey, draws=20)
+        waves.append(
+            scores.waves(
+                intake.numbers(survey, "recommend"), survey.people["survey"], sets
+            )
+        )
+    pd.testing.assert_frame_equal(*waves)
+    books = [intake.collect(*some).book for some in (told, mixed)]
+    assert books[0]["question"].tolist() == books[1]["question"].tolist()
+
+
+def test_a_file_becomes_deliveries_that_the_warehouse_takes(tmp_path):
+    from opslib.warehouse import tables as contracts
+
+    path = tmp_path / "answers.csv"
+    path.write_text("id,recommend,brand,area\n1,9,None,N\n2,3,NA,S\n3,,Us,S\n", "utf-8")
+    written = files.deliver(
+        path, tmp_path, survey="w1", day="2026-05-01", person="id", about=("area",)
+    )
+    told = {
+        f.stem.removesuffix("_w1"): pd.read_parquet(f) for f in written
+    }  # fmt: skip
+    for name, frame in told.items():
+        needed = {c.name for c in contracts.table(name).stored if c.required}
+        assert needed <= set(frame.columns), name
+    survey = intake.collect(*told.values())
+    assert survey.answers["brand"].tolist() == ["None", "NA", "Us"]
+    assert survey.answers["recommend"].isna().tolist() == [False, False, True]
 
 
 def test_an_unknown_kind_of_file_or_column_is_refused(tmp_path):

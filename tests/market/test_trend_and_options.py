@@ -76,6 +76,7 @@ def _planted(tables):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_demonstration_company_gives_its_truth_back():
     """Two companies in CI; fifty in the soak test below."""
     held = pd.DataFrame([_planted(demo.make(size=0.02, seed=s).tables) for s in (7, 8)])
@@ -99,8 +100,8 @@ def test_a_series_without_a_step_is_seldom_flagged_and_a_planted_one_is_dated():
     false, held, dated = 0, 0, 0
     for seed in range(50):
         noise = np.random.default_rng(seed).normal(0, 0.006, 36)
-        false += trend.find_change(0.3 + noise, draws=199).luck < 0.05
-        found = trend.find_change(0.3 + noise - 0.02 * (np.arange(36) >= 26), draws=199)
+        false += trend.find_change(0.3 + noise).luck < 0.05
+        found = trend.find_change(0.3 + noise - 0.02 * (np.arange(36) >= 26))
         held += found.size.low <= -0.02 <= found.size.high
         dated += found.first <= 26 <= found.last
     assert false <= 6
@@ -108,15 +109,20 @@ def test_a_series_without_a_step_is_seldom_flagged_and_a_planted_one_is_dated():
     assert dated >= 46
 
 
-def test_a_slow_swing_is_not_taken_for_a_step():
-    """Noise that leans on its past is flagged about as often as noise that does not."""
-    false = 0
-    for seed in range(60):
+@pytest.mark.parametrize(("lean", "most"), [(0.0, 0.05), (0.5, 0.05), (0.7, 0.05)])
+def test_a_slow_swing_is_not_taken_for_a_step(lean, most):
+    """Months that lean on the month before are flagged no oftener than one in twenty."""
+    false, held = 0, 0
+    for seed in range(300):
         e = np.random.default_rng(seed).normal(0, 1, 36)
+        e[0] /= np.sqrt(1 - lean**2)
         for t in range(1, 36):
-            e[t] += 0.5 * e[t - 1]
-        false += trend.find_change(e, draws=199).luck < 0.05
-    assert false <= 10
+            e[t] += lean * e[t - 1]
+        false += trend.find_change(e).luck < 0.05
+        found = trend.find_change(e - 6 * (np.arange(36) >= 24)).size
+        held += found.low <= -6 <= found.high
+    assert false <= most * 300
+    assert held >= 0.91 * 300
 
 
 def test_the_split_of_our_sales_into_market_and_share_is_exact(company):
@@ -231,7 +237,7 @@ def test_options_are_weighed_on_the_same_draws(company, known):
         company["market_prices"],
         company["market_sales"],
         ours="Ours",
-        day=DAY,
+        ahead=options.Ahead(day=DAY),
     )
     table = found.table.set_index("option")
     assert table.loc[
@@ -260,10 +266,49 @@ def test_options_are_weighed_on_the_same_draws(company, known):
         company["market_prices"],
         company["market_sales"],
         ours="Ours",
-        day=DAY,
+        ahead=options.Ahead(day=DAY),
     ).table
     assert ruined.iloc[-1]["option"] == "Organic tea"
     assert ruined.iloc[-1]["worse"] == 1.0
+
+
+def test_the_others_may_follow_a_price_move_of_ours(company, known):
+    """What is followed in part equals the simulator at those prices; staying is untouched."""
+    tables = (
+        company["options"],
+        known,
+        company["market_prices"],
+        company["market_sales"],
+    )
+    found = {
+        f: options.plan(*tables, ours="Ours", ahead=options.Ahead(day=DAY, follow=(f, f)))
+        for f in (0.0, 0.3, 1.0)
+    }  # fmt: skip
+    shares = {f: c.table.set_index("option")["share"] for f, c in found.items()}
+    assert shares[0.0]["Lower price"] > shares[0.3]["Lower price"]
+    assert shares[0.3]["Lower price"] > shares[1.0]["Lower price"]
+    assert shares[0.0]["Stay as now"] == pytest.approx(shares[1.0]["Stay as now"])
+    offers = simulate.todays_offers(
+        known, tables[2], category="Tea", feature="Plain", price=18.0
+    )
+    _, asked, unknown = options._market(tables[3], "Tea", offers)
+    lift = simulate.known_shares(known, offers, asked)
+    moved = offers.assign(price=offers["price"] * (1 + 0.3 * (15 / 18 - 1)))
+    moved.loc[moved.index[0], "price"] = 15.0
+    direct = simulate.simulate(known, moved, lift=lift)[1:, 0].mean() * (1 - unknown)
+    months = found[0.3].months
+    begun = months[
+        (months["option"] == "Lower price") & (months["month"] == "2026-09-01")
+    ]
+    assert begun["share"].item() == pytest.approx(direct, abs=1e-3)
+    wide = options.plan(
+        *tables, ours="Ours", ahead=options.Ahead(day=DAY, follow=(0.0, 1.0))
+    )
+    row = wide.table.set_index("option").loc["Lower price"]
+    sure = found[0.3].table.set_index("option").loc["Lower price"]
+    assert row["more_high"] - row["more_low"] > sure["more_high"] - sure["more_low"]
+    revenue, _ = options.followed(wide, 1.0)
+    assert (revenue["Lower price"] < wide.revenue["Lower price"][0]).all()
 
 
 def test_a_chosen_option_is_set_beside_what_came(company):
@@ -322,15 +367,21 @@ def _weekly(company):
         (lambda c, k: simulate.known_shares(k, pd.DataFrame({"brand": ["Ours"]}), [0.5]), "sum of the known shares"),
         (
             lambda c, k: options.plan(
-                c["options"].assign(kind="price"), k, c["market_prices"], c["market_sales"], ours="Ours", day=DAY
+                c["options"].assign(kind="price"), k, c["market_prices"], c["market_sales"], ours="Ours", ahead=options.Ahead(day=DAY)
             ),
             "changes nothing",
         ),
         (
             lambda c, k: options.plan(
-                c["options"], k, c["market_prices"], c["market_sales"].replace({"seller": {"Alpha": "A."}}), ours="Ours", day=DAY
+                c["options"], k, c["market_prices"], c["market_sales"].replace({"seller": {"Alpha": "A."}}), ours="Ours", ahead=options.Ahead(day=DAY)
             ),
             "has no sales",
+        ),
+        (
+            lambda c, k: options.plan(
+                c["options"], k, c["market_prices"], c["market_sales"], ours="Ours", ahead=options.Ahead(day=DAY, follow=(0.0, 2.0))
+            ),
+            "most that the others follow",
         ),
     ],
 )  # fmt: skip

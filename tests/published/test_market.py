@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from opslib.market import (
+    bestworst,
     choice,
     conjoint,
     design,
@@ -244,7 +245,7 @@ def test_yogurt_mixed_logit(yogurt):
 
 def test_voters_issues_by_best_and_worst_picks(shared):
     answers = pd.read_csv(shared("market/maxdiff_bwstools") / "vdata.csv")
-    found = conjoint.best_worst(answers, person="id", item="issue").set_index("item")
+    found = bestworst.best_worst(answers, person="id", item="issue").set_index("item")
     told = {"healthcare": 0.926815, "economy": 0.771885, "biasmedia": -1.068364}
     for item, score in told.items():
         assert round(found.loc[item, "score"], 6) == score
@@ -253,17 +254,18 @@ def test_voters_issues_by_best_and_worst_picks(shared):
 
 def test_the_ranges_of_the_issues_are_about_the_published_errors(shared):
     """Design-based errors of a simple sample lie near the published ones (.04)."""
-    answers = pd.read_csv(shared("market/maxdiff_bwstools") / "vdata.csv")
-    person = next(c for c in answers.columns if answers[c].nunique() == 350)
-    people = answers[person].unique().tolist()
-    sets = replicates.bootstrap(design.draw(pd.DataFrame({"p": people})), draws=60)
-    found = conjoint.best_worst_ranges(
-        answers, people, sets, person=person, item="issue"
-    )
-    row = found.set_index("item").loc["healthcare"]
-    assert round(row["score"], 6) == 0.926815
-    error = (row["high"] - row["low"]) / 3.92
+    raw = pd.read_csv(shared("market/maxdiff_bwstools") / "vdata.csv")
+    names = {"id": "respondent", "block": "task", "issue": "item", "value": "pick"}
+    answers = raw.rename(columns=names).assign(survey="v")
+    people = answers[["survey", "respondent"]].drop_duplicates(ignore_index=True)
+    sets = replicates.bootstrap(design.draw(people), draws=60)
+    found = bestworst.promises(answers, people, sets)
+    row = found.table.set_index("item").loc["healthcare"]
+    assert round(row["counted"], 6) == 0.926815
+    error = (row["score_high"] - row["score_low"]) / 3.92
     assert 0.03 < error < 0.09
+    assert found.people == 350
+    assert found.agreement > 0.95
 
 
 def test_what_drives_the_opinion_of_a_bank(shared):

@@ -215,7 +215,7 @@ def plan_contacts(
         stakes: What `contact_gains` returned.
         terms: Cost, effect and limits of contacts.
         today: Day of the plan; it also fixes who is held out this month.
-        contacted: customer, day of earlier contacts; or None.
+        contacted: customer, day and, where known, held of earlier plans; or None.
 
     Returns:
         One row for each customer worth a contact and within the limit: the columns of
@@ -229,6 +229,8 @@ def plan_contacts(
     day = pd.Timestamp(periods.day(today))
     free = stakes
     if contacted is not None and len(contacted):
+        if "held" in contacted:
+            contacted = contacted[~contacted["held"].astype(bool)]
         when = pd.to_datetime(contacted["day"])
         lately = when.between(day - pd.Timedelta(days=terms.rest_days), day)
         free = stakes[~stakes["customer"].isin(contacted.loc[lately, "customer"])]
@@ -244,35 +246,6 @@ def plan_contacts(
     return pd.concat([called, good[kept]]).sort_values(
         "gain", ascending=False, ignore_index=True
     )
-
-
-def measure_contacts(
-    plan: pd.DataFrame, bought: pd.DataFrame, *, confidence: float = 0.9
-) -> dict[str, float]:
-    """Return what contacting added, against those held out.
-
-    Args:
-        plan: customer, held; what `plan_contacts` returned.
-        bought: customer, amount (bought after the plan); others bought nothing.
-        confidence: Coverage of the interval.
-
-    Returns:
-        added (money a customer), low, high, contacted, held_out.
-    """
-    from scipy import stats
-
-    amount = plan["customer"].map(bought.set_index("customer")["amount"]).fillna(0.0)
-    one, none = amount[~plan["held"]], amount[plan["held"]]
-    way_out = "Wait for a larger plan or hold out a larger share."
-    checks.at_least(
-        min(len(one), len(none)), 10, "customers on the smaller side", way_out
-    )
-    told = stats.ttest_ind(one, none, equal_var=False).confidence_interval(confidence)
-    return {
-        "added": float(one.mean() - none.mean()), "low": float(told.low),
-        "high": float(told.high), "contacted": float(len(one)),
-        "held_out": float(len(none)),
-    }  # fmt: skip
 
 
 def _lot(customers: pd.Series, salt: str) -> np.ndarray:

@@ -26,6 +26,7 @@ class Record:
         stage: Stage of the customer's life.
         purchases: day, amount; newest first.
         tastes: category, amount, share; largest first.
+        contacts: day, held (True: left alone, to compare); newest first.
         cases: opened, kind, reason, resolved, satisfaction; newest first.
         worth: Name of a number to its value: value, value_low, value_high, active,
             total, chance (of buying nothing), at_stake, gain of a contact; those
@@ -38,6 +39,7 @@ class Record:
     stage: str
     purchases: pd.DataFrame
     tastes: pd.DataFrame
+    contacts: pd.DataFrame
     cases: pd.DataFrame
     worth: dict[str, float]
     personal: dict[str, str] = field(default_factory=dict)
@@ -55,7 +57,7 @@ def record(
     Args:
         customer: The company's own number; empty for the first in `values`.
         tables: `days` (customer, day, amount) and, where known, `people`, `tastes`,
-            `cases`, `values` (customer, value, ...) and `leaving` (what
+            `cases`, `contacts` (day, customer, held), `values` (customer, value, ...) and `leaving` (what
             `contact_gains` or `gains_of` returned: who may be contacted).
         until: Last day seen.
         personal: Customer number to name, phone, mail and address, for readers with
@@ -95,6 +97,9 @@ def record(
         stage=str(stages(bought, until=until)["stage"].iloc[0]),
         purchases=bought[["day", "amount"]].sort_values("day", ascending=False),
         tastes=tastes.reindex(columns=["category", "amount", "share"]),
+        contacts=_of(tables.get("contacts"), customer)
+        .reindex(columns=["day", "held"])
+        .sort_values("day", ascending=False),
         cases=cases.reindex(columns=list(shown)),
         worth=_worth(tables, customer),
         personal={

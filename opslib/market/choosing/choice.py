@@ -89,7 +89,8 @@ def encode(
     """
     checks.columns(shown, [person, task, chosen, *words, *numbers], "choices")
     checks.no_gaps(shown, [*words, *numbers], "choices")
-    rows = shown.sort_values([person, task], kind="stable").reset_index(drop=True)
+    order = [person, task, *words, *numbers]  # however the rows are stored
+    rows = shown.sort_values(order, kind="stable").reset_index(drop=True)
     who, people = pd.factorize(rows[person])
     choice = rows.groupby([person, task], sort=False).ngroup().to_numpy()
     hit = rows[chosen].to_numpy().astype(float) > 0

@@ -73,7 +73,7 @@ def tastes(
     rows = shown.assign(respondent=key)
     words = {"brand": ours, "feature": feature}
     tasks = choice.encode(rows, words=words, numbers=("price",))
-    mine = _weights(tasks, people, sets)
+    mine = weights_of(tasks, people, sets)
     beta = choice.logit(tasks, mine.sample.weights).beta
     _, again = replicates.spread(
         mine, lambda w: choice.logit(tasks, w, start=beta).beta
@@ -335,25 +335,12 @@ def ends(
     )
 
 
-def _mean(
-    utility: npt.NDArray[np.float64], w: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    grown = np.exp(utility - utility.max(axis=-1, keepdims=True))
-    share = (grown / grown.sum(axis=-1, keepdims=True)).mean(axis=1)
-    return w @ share / w.sum()
+def weights_of(tasks: Tasks, people: pd.DataFrame, sets: Replicates) -> Replicates:
+    """Return the replicate weights of those who chose, in the order of the choices.
 
-
-def _hits(tasks: Tasks, beta: npt.NDArray[np.float64]) -> float:
-    every = beta if len(beta) > 1 else np.tile(beta, (len(tasks.people), 1, 1))
-    utility = np.einsum("rdn,rn->rd", every[tasks.person], tasks.x)
-    first = np.flatnonzero(np.diff(tasks.task, prepend=-1))
-    grown = np.exp(utility - np.maximum.reduceat(utility, first)[tasks.task])
-    chance = (grown / np.add.reduceat(grown, first)[tasks.task]).mean(axis=1)
-    best = np.maximum.reduceat(chance, first)
-    return float((chance[tasks.taken] >= best - 1e-12).mean())
-
-
-def _weights(tasks: Tasks, people: pd.DataFrame, sets: Replicates) -> Replicates:
+    Whoever is not among the weighed people weighs the mean; where nobody is, all
+    weigh alike.
+    """
     key = people["survey"].astype(str) + "|" + people["respondent"].astype(str)
     at = pd.Index(key).get_indexer(list(tasks.people))
     if (at < 0).all():
@@ -373,3 +360,21 @@ def _weights(tasks: Tasks, people: pd.DataFrame, sets: Replicates) -> Replicates
     return replicates.Replicates(
         sample=sample, weights=again, scale=sets.scale, kind=sets.kind
     )
+
+
+def _mean(
+    utility: npt.NDArray[np.float64], w: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    grown = np.exp(utility - utility.max(axis=-1, keepdims=True))
+    share = (grown / grown.sum(axis=-1, keepdims=True)).mean(axis=1)
+    return w @ share / w.sum()
+
+
+def _hits(tasks: Tasks, beta: npt.NDArray[np.float64]) -> float:
+    every = beta if len(beta) > 1 else np.tile(beta, (len(tasks.people), 1, 1))
+    utility = np.einsum("rdn,rn->rd", every[tasks.person], tasks.x)
+    first = np.flatnonzero(np.diff(tasks.task, prepend=-1))
+    grown = np.exp(utility - np.maximum.reduceat(utility, first)[tasks.task])
+    chance = (grown / np.add.reduceat(grown, first)[tasks.task]).mean(axis=1)
+    best = np.maximum.reduceat(chance, first)
+    return float((chance[tasks.taken] >= best - 1e-12).mean())

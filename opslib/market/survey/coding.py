@@ -136,7 +136,9 @@ def _read(
     """Return each text's code and how sure it is; hand-coded ones read unseen."""
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-    y = hand[known].astype(str).to_numpy()
+    pairs = pd.DataFrame({"text": texts[known], "code": hand[known].astype(str)})
+    at = pairs.sort_values(["text", "code"]).index  # however they are stored
+    y = pairs.loc[at, "code"].to_numpy()
     folds = StratifiedKFold(
         int(np.clip(np.unique(y, return_counts=True)[1].min(), 2, FOLDS)),
         shuffle=True,
@@ -145,12 +147,12 @@ def _read(
     codes = pd.Series(None, index=texts.index, dtype=object)
     sure = pd.Series(np.nan, index=texts.index)
     judge = _judge()
-    seen = cross_val_predict(judge, texts[known], y, cv=folds, method="predict_proba")
+    seen = cross_val_predict(judge, texts[at], y, cv=folds, method="predict_proba")
     names = np.unique(y)
-    codes[known], sure[known] = names[seen.argmax(axis=1)], seen.max(axis=1)
+    codes[at], sure[at] = names[seen.argmax(axis=1)], seen.max(axis=1)
     new = there & ~known
     if new.any():
-        chance = judge.fit(texts[known], y).predict_proba(texts[new])
+        chance = judge.fit(texts[at], y).predict_proba(texts[new])
         codes[new], sure[new] = names[chance.argmax(axis=1)], chance.max(axis=1)
     return codes, sure
 

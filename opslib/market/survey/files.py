@@ -133,6 +133,39 @@ def tables(
     }
 
 
+def deliver(
+    path: Path,
+    folder: Path,
+    *,
+    survey: str,
+    day: str,
+    person: str = "",
+    about: tuple[str, ...] = (),
+    sets: dict[str, list[str]] | None = None,
+) -> list[Path]:
+    """Write a survey's file as the three deliveries that the warehouse takes.
+
+    Args:
+        path: A `.csv`, `.xlsx` or SPSS `.sav` file.
+        folder: Folder of the deliveries, such as `data/raw/COMPANY`.
+        survey: Name of the wave.
+        day: Day of the answers, as ISO text, where the file holds none.
+        person: Column of the person; empty for the row's number.
+        about: Columns that describe the person.
+        sets: As in `read`.
+
+    Returns:
+        The files written: `survey_questions_WAVE.parquet` and so on.
+    """
+    told = tables(*read(path, sets=sets), survey=survey, person=person, about=about)
+    people = told["survey_people"]
+    told["survey_people"] = people if "day" in people else people.assign(day=day)
+    files = [folder / f"{name}_{survey}.parquet" for name in told]
+    for file, frame in zip(files, told.values(), strict=True):
+        frame.astype(object).where(frame.notna(), None).to_parquet(file, index=False)
+    return files
+
+
 def _labelled(column: pd.Series, labels: dict) -> pd.Series:
     known = column.map(
         lambda v: labels.get(v, f"{v:g}" if isinstance(v, float) else str(v)),

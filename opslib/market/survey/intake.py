@@ -99,6 +99,7 @@ def collect(
         raise ValueError(msg)
     strangers, answers, at = int((at < 0).sum()), answers[at >= 0], at[at >= 0]
     book = questions[questions["survey"].isin(people["survey"])]
+    book = book.sort_values(["survey", "question"])
     book = book.drop_duplicates("question", keep="last")
     rank = book["kind"].map({k: i for i, k in enumerate(ORDER)})
     book = book.iloc[rank.to_numpy().argsort(kind="stable")].reset_index(drop=True)
@@ -204,7 +205,8 @@ def weigh(
             sample = weights.rake(
                 sample, pd.DataFrame({"cell": cell}), {"cell": sizes}, cap=cap
             )
-    return replicates.bootstrap(sample, draws=draws)
+    names = people["survey"].astype(str) + "|" + people["respondent"].astype(str)
+    return replicates.bootstrap(sample, draws=draws, names=names)
 
 
 def measures(
@@ -254,6 +256,29 @@ def measures(
         asked=np.array(asked).T,
         questions=tuple(names),
     )
+
+
+def nets_of(told: list[str]) -> dict[str, dict[str, list[str]]]:
+    """Return nets from texts such as `wants: Better tea: Quality; Organic`.
+
+    Raises:
+        ValueError: A text does not name question, net and answers.
+
+    Example:
+        >>> nets_of(["wants: Better tea: Quality; Organic"])
+        {'wants': {'Better tea': ['Quality', 'Organic']}}
+    """
+    nets: dict[str, dict[str, list[str]]] = {}
+    for text in told:
+        question, net, answers = (
+            part.strip() for part in (*str(text).split(":", 2), "", "")[:3]
+        )
+        if not answers:
+            msg = f"{text!r} does not name question, net and answers; write it as 'wants: Better tea: Quality; Organic'."
+            raise ValueError(msg)
+        members = [a.strip() for a in answers.split(";")]
+        nets.setdefault(question, {})[net] = members
+    return nets
 
 
 _GAP = pd.Series([None])

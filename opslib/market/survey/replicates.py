@@ -72,11 +72,24 @@ def jackknife(sample: Sample) -> Replicates:
     )
 
 
-def bootstrap(sample: Sample, *, draws: int = 200, seed: int = SEED) -> Replicates:
+def bootstrap(
+    sample: Sample,
+    *,
+    draws: int = 200,
+    seed: int = SEED,
+    names: npt.ArrayLike | None = None,
+) -> Replicates:
     """Return the sets of the rescaled bootstrap (Rao, Wu and Yue 1992).
 
     In each stratum one cluster fewer than there are is drawn with replacement.
     A stratum with one cluster is drawn as if all such strata were one.
+
+    Args:
+        sample: The sample.
+        draws: Number of sets.
+        seed: Seed of the draws.
+        names: Name of each person; the same people then get the same sets in whatever
+            order they are stored. By default the order itself counts.
 
     Example:
         >>> import pandas as pd
@@ -91,8 +104,11 @@ def bootstrap(sample: Sample, *, draws: int = 200, seed: int = SEED) -> Replicat
     alone = np.bincount(stratum)[stratum] == 1
     stratum[alone] = stratum.max() + 1
     factors = np.ones((draws, len(clusters)))
-    for h in np.unique(stratum):
-        inside = np.flatnonzero(stratum == h)
+    turn = np.arange(len(clusters))
+    if names is not None:
+        turn = np.argsort(np.asarray(names, str)[first], kind="stable")
+    for h in dict.fromkeys(stratum[turn]):
+        inside = turn[stratum[turn] == h]
         n = len(inside)
         if n > 1:
             times = rng.multinomial(n - 1, np.full(n, 1 / n), size=draws)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks
-from opslib.market.choosing import conjoint
+from opslib.market.choosing import bestworst
 from opslib.market.survey import coding, drivers, intake, replicates, scores, tables
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Study:
         driving: What drives recommending, as `drivers.drivers`, with `at`, the place
             of the part in `gains`.
         gains: Points of score for one step of each part, and in each set.
-        reached: Which wishes reach most people, as `conjoint.best_reach`.
+        reached: Which wishes reach most people, as `bestworst.best_reach`.
         coded: Open answers, or None where too few are coded by hand.
         sets: Replicate weights of the wave.
     """
@@ -55,6 +55,7 @@ def study(
     group_by: list[str],
     sides: list[str],
     least: int = 30,
+    nets: list[str] | None = None,
 ) -> Study:
     """Work out a wave's tables, changes, drivers and own words.
 
@@ -68,6 +69,7 @@ def study(
         group_by: Columns of people to compare.
         sides: Rated questions that may drive recommending.
         least: Fewest people in a group that is tested.
+        nets: Answers counted together, as in `intake.nets_of`.
 
     Raises:
         ValueError: A wave, group or side is unknown, or nobody was asked `recommend`.
@@ -76,7 +78,8 @@ def study(
     for side in sides:
         checks.one_of(side, "side", list(survey.answers.columns))
     checks.columns(survey.people, group_by, "people")
-    told, here = intake.measures(survey), intake.in_wave(survey, now)
+    told = intake.measures(survey, nets=intake.nets_of(nets or []))
+    here = intake.in_wave(survey, now)
     mine = replicates.part(sets, here)
     both = intake.in_wave(survey, now, before)
     recommend = intake.numbers(survey, "recommend")
@@ -113,7 +116,7 @@ def _reached(survey: Survey, sets: Replicates) -> pd.DataFrame:
     if picks is None:
         return pd.DataFrame(columns=["size", "items", "share", "low", "high"])
     answered = replicates.part(sets, picks.any(axis=1))
-    return conjoint.best_reach(
+    return bestworst.best_reach(
         picks[[c for c in picks if c not in intake.NOTHING]], answered
     )
 

@@ -8,7 +8,7 @@ Long because table, tests and conventions share the same counts.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -208,6 +208,18 @@ def under_convention(
     chance = pd.Series(2 * stats.norm.sf(np.abs(z)), index=tests.index)
     tests = tests.assign(chance=chance.where(tests["chance"].notna()))
     return tests.assign(found=_controlled(tests) if control else tests["chance"])
+
+
+def by_convention(found: Crosstab, convention: str) -> Crosstab:
+    """Return the book with the tests of a convention, as that package would print it.
+
+    The tests of means and scores stay our own. See `under_convention`.
+    """
+    if convention == "design":
+        return found
+    theirs = under_convention(found, convention, control=False)
+    rest = found.tests.drop(theirs.index)
+    return replace(found, tests=pd.concat([theirs, rest]).sort_index())
 
 
 def flips(
