@@ -14,6 +14,7 @@ from opslib.budget.risk import joint, lines, simulate
 
 KEY = ["line", "kind", "department"]
 BETWEEN_MONTHS = 0.3  # tie of a line's months; each line's year keeps its own spread
+ALONE = 1.0  # weight of the months' own noise beside that of whole spans
 _SPANS = (3, 6, 12)
 
 
@@ -159,8 +160,7 @@ def own_history(past: np.ndarray, ahead: int) -> tuple[np.ndarray, np.ndarray]:
         facts.append(fact / size)
         told.append(tried / size)
     tries = _tries(past, ahead)
-    wander = noise(past)
-    floor = wander**2 * (1 / ahead + 1 / 9)
+    floor = span_noise(past, ahead) ** 2 * (1 + ahead / 9)
     if not loss:
         return tries[:3].mean(axis=0), np.sqrt(floor * 1.5) + 1e-4
     by_unit = np.mean(loss, axis=0)
@@ -277,9 +277,12 @@ def rest_of_year(
     )
     shaped = level * shape[:, books.closed :].mean(axis=1)
     plain, second = own_history(books.past, 12 - books.closed)
-    rest = (shaped + plain) / 2
-    apart = (shaped - plain) / 2 / np.maximum(np.abs(rest), 1e-9)
-    error = np.sqrt((error**2 + second**2) / 2 + apart**2)
+    part = second**2 / (error**2 + second**2)
+    rest = part * shaped + (1 - part) * plain
+    apart = (shaped - plain) / np.maximum(np.abs(rest), 1e-9)
+    error = np.sqrt(
+        part * error**2 + (1 - part) * second**2 + part * (1 - part) * apart**2
+    )
     if method != "ours":
         rest = forecast.guesses(mine, books.plan)[method].to_numpy() - spent
     return spent, np.maximum(rest, 0.0), error
@@ -335,6 +338,35 @@ def noise(past: np.ndarray) -> np.ndarray:
     level = np.abs(past).mean(axis=1) + 1e-9
     steps = np.diff(past[:, -24:], axis=1)
     return np.sqrt((steps**2).mean(axis=1) / 2) / level
+
+
+def span_noise(past: np.ndarray, ahead: int) -> np.ndarray:
+    """Return the share by which a mean of so many months differs from its own level.
+
+    Months that wander alone give their noise over the root of the span; where spending
+    comes in waves, or is caught up later, neighbouring spans differ by less. Both are
+    averaged, the spans by how many of them there are.
+
+    Args:
+        past: Units x months, oldest first, money.
+        ahead: Months of a span.
+
+    Example:
+        >>> wave = np.tile([1.0, 3.0], (1, 12))
+        >>> span_noise(wave, 1)[0] > 4 * span_noise(wave, 4)[0]
+        np.True_
+    """
+    alone = noise(past) ** 2 / ahead
+    recent = past[:, -24:]
+    sums = np.cumsum(np.pad(recent, ((0, 0), (1, 0))), axis=1)
+    means = (sums[:, ahead:] - sums[:, :-ahead]) / ahead
+    if means.shape[1] <= ahead:
+        return np.sqrt(alone)
+    steps = means[:, ahead:] - means[:, :-ahead]
+    level = np.abs(past).mean(axis=1) + 1e-9
+    spans = (steps**2).mean(axis=1) / 2 / level**2
+    weight = recent.shape[1] / ahead - 1
+    return np.sqrt((ALONE * alone + weight * spans) / (ALONE + weight))
 
 
 def _scores(books: Books) -> pd.DataFrame:
