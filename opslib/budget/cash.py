@@ -16,6 +16,11 @@ from scipy.stats import qmc
 from opslib import checks
 
 WEEKS, MONTHS = 13, 12
+_RARE = 0.03  # share of days among which an owner's drawing may be
+_SAME = 0.05  # balances within this share of each other are the same
+_PERSIST = 0.5  # tie of one stretch of four weeks to the next
+_KNOWN = 0.5  # part of that season that counts as known where ranges are set
+_SEASON = 0.75  # how far expected receipts follow last year's weeks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +40,9 @@ class Cash:
         receipts: Expected money received by each month end, summed up.
         payments: Expected money paid to suppliers by each month end, summed up.
         follows: Share of later payments that are suppliers' bills and follow sales.
+        taken: What owners take by each week's end if they do as in the past year, draws
+            x weeks, money; in no balance.
+        drawings: What owners took in the past year, money by day.
     """
 
     weeks: np.ndarray
@@ -48,6 +56,8 @@ class Cash:
     receipts: np.ndarray = field(default_factory=lambda: np.zeros(1))
     payments: np.ndarray = field(default_factory=lambda: np.zeros(1))
     follows: float = 0.0
+    taken: np.ndarray = field(default_factory=lambda: np.zeros((1, 1)))
+    drawings: pd.Series = field(default_factory=lambda: pd.Series(dtype=float))
 
 
 def chance_below_walk(start: float, drift: float, steps: int) -> float:
@@ -136,10 +146,17 @@ def foresee(
         pd.Timestamp(day) + pd.Timedelta(days=1), periods=371, freq="D"
     )
     count = points * replicates
-    normals = special.ndtr(_normals(18, replicates, points, seed))
-    usual_in, usual_out = _usual(days, tables)
-    owed, told_in = _invoices(tables.get("receivables"), ahead, day, usual_in.sum())
-    owing, told_out = _invoices(tables.get("payables"), ahead, day, usual_out.sum())
+    normals = _normals(18, replicates, points, seed)
+    for at in range(3, 16):  # good and bad stretches follow each other
+        normals[:, at] *= np.sqrt(1 - _PERSIST**2)
+        normals[:, at] += _PERSIST * normals[:, at - 1]
+    normals = special.ndtr(normals)
+    usual = _usual(days, tables)
+    year_in, year_out = (
+        float(f.tail(364).sum()) for f in (usual.receipts, usual.bills + usual.rest)
+    )
+    owed, told_in = _invoices(tables.get("receivables"), ahead, day, year_in)
+    owing, told_out = _invoices(tables.get("payables"), ahead, day, year_out)
     dated = _dated(tables.get("dated_payments"), ahead) + _loans(
         tables.get("loans"), ahead
     )
@@ -150,19 +167,23 @@ def foresee(
     flow = np.repeat((-dated)[None, :], count, axis=0)
     flow += _late(owed, delay)
     flow -= owing[None, :] * rate[:, None]
-    known_in = (
-        usual_in if revenue is None else usual_in.mean()
-    )  # sales are drawn elsewhere
-    level = _block_level(known_in - usual_out, normals[:, 2:])
-    blocks = np.repeat(level, 28, axis=1)[:, : len(ahead)]
-    fresh_in = usual_in.mean() * (1 - told_in)[None, :]
-    fresh_out = usual_out.mean() * (1 - told_out)[None, :] * np.ones((count, 1))
+    come, off_in = _season(usual.receipts, ahead, days["day"].iloc[0])
+    go, off_out = _season(usual.bills, ahead, days["day"].iloc[0])
+    rest = usual.rest.tail(364)
+    off_in = off_in if revenue is None else np.zeros(len(off_in))  # drawn elsewhere
+    blocks = _blocks(
+        off_in - (rest - rest.mean()).to_numpy(), normals[:, 2:], len(ahead)
+    )
+    blocks -= _blocks(off_out, normals[:, 2:], len(ahead)) * (told_out == 0)
+    fresh_in = (come * (1 - told_in))[None, :]
+    fresh_out = (go * (told_out == 0) + rest.mean())[None, :] * np.ones((count, 1))
     if revenue is not None:
         sold = _weekly_factors(revenue, normals[:, 16], len(ahead))
         fresh_in = fresh_in * sold
         fresh_out *= 1 + told_out[0] * (sold.mean(axis=1, keepdims=True) - 1)
     flow += fresh_in - fresh_out + blocks
     balance = float(days["closing"].iloc[-1]) + np.cumsum(flow, axis=1)
+    taken = _drawn(balance, ahead, usual.taken, seed)
     lenders = _lenders(tables.get("loans"), day)
     week_at = 7 * np.arange(1, WEEKS + 1) - 1
     month_at = np.flatnonzero(ahead.is_month_end)[:MONTHS]
@@ -185,6 +206,8 @@ def foresee(
         receipts=np.cumsum(owed + fresh_in.mean(axis=0))[month_at],
         payments=np.cumsum(owing + fresh_out.mean(axis=0))[month_at],
         follows=float(told_out[0]),
+        taken=taken[:, week_at],
+        drawings=usual.taken["amount"],
     )
 
 
@@ -277,7 +300,8 @@ def past(
             continue
         told = foresee(known, day=origin.date(), points=64)
         for week in (4, 8, 13):
-            low, middle, high = np.quantile(told.weeks[:, week - 1], [0.1, 0.5, 0.9])
+            drawn = told.weeks[:, week - 1] - told.taken[:, week - 1]
+            low, middle, high = np.quantile(drawn, [0.1, 0.5, 0.9])
             fact = balance.asof(origin + pd.Timedelta(days=7 * week))
             rows.append(
                 (
@@ -350,17 +374,99 @@ def _invoices(
     return by_day, np.where(np.arange(len(ahead)) < term, share, 0.0)
 
 
-def _usual(
-    days: pd.DataFrame, tables: dict[str, pd.DataFrame]
+@dataclass(frozen=True, kw_only=True)
+class _Usual:
+    """Past money by day: receipts, bills paid, the rest, and what owners took."""
+
+    receipts: pd.Series
+    bills: pd.Series
+    rest: pd.Series
+    taken: pd.DataFrame
+
+
+def _usual(days: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> _Usual:
+    """Return past daily flows without what is dated; owners' drawings of a year apart.
+
+    A drawing is an outflow beyond bills and dated payments of more than one and a half
+    times what all but the largest three days in a hundred see.
+    """
+    when = pd.DatetimeIndex(days["day"])
+    outflow = pd.Series(days["outflow"].to_numpy(float), index=when)
+    dated = _dated(tables.get("dated_payments"), when)
+    dated += _loans(tables.get("loans"), when)
+    paid = outflow.clip(upper=_paid(tables.get("payables"), when))
+    rest = (outflow - dated - paid).clip(lower=0)
+    drawn = rest > 1.5 * rest.quantile(1 - _RARE)
+    return _Usual(
+        receipts=pd.Series(days["inflow"].to_numpy(float), index=when),
+        bills=paid,
+        rest=rest.mask(drawn, 0.0),
+        taken=pd.DataFrame({"amount": rest, "left": days["closing"].to_numpy(float)})[
+            drawn & (when > when[-1] - pd.Timedelta(days=364))
+        ],
+    )
+
+
+def _paid(bills: pd.DataFrame | None, when: pd.DatetimeIndex) -> np.ndarray:
+    if bills is None or bills.empty:
+        return np.zeros(len(when))
+    day = pd.to_datetime(bills["paid"])
+    by_day = bills["amount"].astype(float).groupby(day).sum()
+    return by_day.reindex(when, fill_value=0.0).to_numpy()
+
+
+def _season(
+    flow: pd.Series, ahead: pd.DatetimeIndex, start: pd.Timestamp
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the past year's daily flows without what is dated or an owner's drawing."""
-    year = days.tail(364)
-    inflow = year["inflow"].astype(float).to_numpy()
-    outflow = year["outflow"].astype(float).to_numpy().copy()
-    when = pd.DatetimeIndex(year["day"])
-    outflow = outflow - _dated(tables.get("dated_payments"), when)
-    ceiling = np.quantile(outflow, 0.99) * 1.5
-    return inflow, np.clip(outflow, 0, max(ceiling, 0.0))
+    """Return an expected flow a day, and how far the past year's days lay off it.
+
+    Expected is the past year's mean, moved part of the way to the same weeks of the
+    year before (a mean over four weeks); where they are unknown it is the mean.
+
+    Args:
+        flow: Past money by day.
+        ahead: The coming days.
+        start: First day from which the flow is known.
+    """
+    mean, recent = float(flow.tail(364).mean()), flow.tail(364)
+    smooth = flow.rolling(28, center=True, min_periods=14).mean()
+
+    def expected(days: pd.DatetimeIndex) -> np.ndarray:
+        same = days - pd.Timedelta(days=364)
+        told = smooth.reindex(same).to_numpy() - mean
+        return mean + _SEASON * np.where(same < start, 0.0, np.nan_to_num(told))
+
+    known = mean + _KNOWN * (expected(recent.index) - mean)
+    return expected(ahead), recent.to_numpy() - known
+
+
+def _drawn(
+    balance: np.ndarray, ahead: pd.DatetimeIndex, taken: pd.DataFrame, seed: int
+) -> np.ndarray:
+    """Return draws x days of what owners have taken by then, if they do as last year.
+
+    They take on last year's dates: down to the balance they always left, where they
+    left nearly the same each time, else one of last year's amounts.
+
+    Args:
+        balance: Draws x days without what owners take, money.
+        ahead: The coming days.
+        taken: amount and left (the balance after it) by day, of the past year.
+        seed: Seed of the amounts.
+    """
+    when = ahead.get_indexer(taken.index + pd.DateOffset(years=1))
+    path, draw = np.zeros_like(balance), np.random.default_rng([seed, 7])
+    left = taken["left"].to_numpy()
+    same = len(left) > 1 and left.std() < _SAME * abs(left.mean())
+    for at in np.sort(when[when >= 0]):
+        now = balance[:, at] - path[:, at]
+        amount = (
+            np.maximum(0, now - left.mean())
+            if same
+            else draw.choice(taken["amount"].to_numpy(), len(now))
+        )
+        path[:, at:] += amount[:, None]
+    return path
 
 
 def _dated(frame: pd.DataFrame | None, ahead: pd.DatetimeIndex) -> np.ndarray:
@@ -437,14 +543,18 @@ def _rates(
     return np.exp(spread * special.ndtri(chance) - spread**2 / 2)
 
 
-def _block_level(net: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """Return how far each coming stretch of four weeks lies off the usual, a day."""
-    blocks = (net - net.mean())[: len(net) // 28 * 28].reshape(-1, 28).mean(axis=1)
-    blocks = np.sort(blocks * np.sqrt(len(blocks) / max(1, len(blocks) - 1)))
-    count = 371 // 28 + 1
-    return blocks[
-        np.minimum((uniform[:, :count] * len(blocks)).astype(int), len(blocks) - 1)
-    ]
+def _blocks(flow: np.ndarray, uniform: np.ndarray, days: int) -> np.ndarray:
+    """Return draws x days: how far coming days lie off the usual, four weeks at a time.
+
+    Whole stretches of the past year are drawn with their days, so that a week's lumps
+    stay lumps.
+    """
+    blocks = (flow - flow.mean())[: len(flow) // 28 * 28].reshape(-1, 28)
+    blocks = blocks[np.argsort(blocks.mean(axis=1), kind="stable")]
+    blocks = blocks * np.sqrt(len(blocks) / max(1, len(blocks) - 1))
+    at = (uniform[:, : days // 28 + 1] * len(blocks)).astype(int)
+    drawn = blocks[np.minimum(at, len(blocks) - 1)]
+    return drawn.reshape(len(uniform), -1)[:, :days]
 
 
 def _weekly_factors(revenue: np.ndarray, chance: np.ndarray, days: int) -> np.ndarray:

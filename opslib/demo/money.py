@@ -25,6 +25,10 @@ _EXPENSES = {
     ("IT", "Administration"): 0.015, ("Travel", "Sales"): 0.008,
     ("Repairs", "Service"): 0.006,
 }  # fmt: skip
+LOAN = {
+    "loan": "L1", "principal": 600_000.0, "rate": 0.05, "starts": dt.date(2023, 1, 1),
+    "ends": dt.date(2028, 1, 1), "monthly_payment": 11_322.0, "minimum_cash": 150_000.0,
+}  # fmt: skip
 OVERRUN = {"Freight": 1.12, "Repairs": 1.08}
 
 
@@ -41,10 +45,7 @@ def make(trade: Trade, *, seed: int) -> dict[str, pd.DataFrame]:
         **bills,
         "dated_payments": dated,
         "cash_days": _cash(bills, dated, trade),
-        "loans": pd.DataFrame(
-            [{"loan": "L1", "principal": 600_000.0, "rate": 0.05, "starts": dt.date(2023, 1, 1),
-              "ends": dt.date(2028, 1, 1), "monthly_payment": 11_322.0, "minimum_cash": 150_000.0}]
-        ),
+        "loans": pd.DataFrame([LOAN]),
         "exchange_rates": _rates(draw),
         **_control(actuals, draw),
         **_goals(budget),
@@ -224,6 +225,7 @@ def _cash(
         _daily(mine.groupby("paid")["amount"].sum(), days)
         + _daily(dated.groupby("due")["amount"].sum(), days)
         + _daily(ads, days)
+        + LOAN["monthly_payment"] * days.is_month_end
     )
     first = 400_000 * max(0.05, float(sales["amount"].sum()) / 1.4e7)
     outflow = outflow + _drawings(first, inflow - outflow, days)
