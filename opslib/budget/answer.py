@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from opslib import words
+from opslib.budget import cash as cash_flow
 from opslib.budget import track, warning
 from opslib.budget.cash import headroom, shortage
 from opslib.budget.plan.tree import rollup
@@ -213,6 +214,32 @@ def department_table(told: Outlook, currency: str) -> Table:
     )
 
 
+def origin_table(table: pd.DataFrame) -> Table:
+    """Return which room's draws make the year's end, or cash, uncertain.
+
+    Args:
+        table: What `outlook.origins` or `cash.origins` gave.
+    """
+    names = {
+        "demand": say("What customers will want"),
+        "advertising": say("What the planned change of advertising does to sales"),
+        "own": say("Everything else"),
+    }
+    heads = {
+        "name": _head(say("Source")),
+        "spending": _head(say("Of the year's spending"), "percent", digits=1),
+        "result": _head(say("Of the year's result"), "percent", digits=1),
+        "quarter": _head(say("Of cash in 13 weeks"), "percent", digits=1),
+        "year": _head(say("Of cash in 12 months"), "percent", digits=1),
+    }
+    return Table(
+        name="origins",
+        title=say("Where the uncertainty comes from"),
+        frame=table.assign(name=[names[o] for o in table["origin"]]),
+        headings={n: h for n, h in heads.items() if n == "name" or n in table},
+    )
+
+
 def trigger_table(choices: Choices, currency: str) -> Table:
     """Return at which chance of an overrun which month end starts the cut."""
     title = say("When to {measure}", measure=_measure(choices))
@@ -357,7 +384,7 @@ def past_table(trust: Trust, currency: str) -> Table:
 
 def cash(
     told: Cash,
-    past: pd.DataFrame,
+    trust: cash_flow.Trust,
     owed: pd.DataFrame,
     *,
     credit: float,
@@ -433,12 +460,15 @@ def cash(
                 unit=currency,
             )
         )
-    week = np.quantile(told.weeks[:, 3], [0.1, 0.5, 0.9])
+    balance = told.weeks - told.taken
+    month, quarter = (
+        np.quantile(balance[:, at], [0.1, 0.5, 0.9]) for at in (3, len(balance[0]) - 1)
+    )
     return Finding(
         room="budget",
         headline=headline,
         actions=tuple(actions),
-        checks=tuple(_cash_checks(told, past, error)),
+        checks=(*_cash_checks(told, trust.past, error), *_kept_checks(trust.kept)),
         quantity=Quantity(
             value=chance,
             low=low,
@@ -448,11 +478,20 @@ def cash(
             name=say("Chance of running short"),
         ),
         caveats=(
-            say("What owners take out is their decision and is not foretold."),
+            say("What owners take out is their decision; no chance counts it.")
+            if told.drawings.empty
+            else say(
+                "What owners take out is their decision; no chance counts it. In the past year it was {value} on {days} days.",
+                value=money(float(told.drawings.sum())),
+                days=words.number(len(told.drawings)),
+            ),
             say("The chance counts every month end, not the last one alone."),
         ),
         predictions=(
-            _told("cash_balance", {"weeks": "4"}, told.week_ends[3], currency, week),
+            _told("cash_balance", {"weeks": "4"}, told.week_ends[3], currency, month),
+            _told(
+                "cash_quarter", {"weeks": "13"}, told.week_ends[-1], currency, quarter
+            ),
         ),
         facts={
             "needed": max(0.0, needed),
@@ -573,6 +612,53 @@ def _cash_checks(told: Cash, past: pd.DataFrame, error: float) -> list[Check]:
         )
     )
     return checks
+
+
+def _kept_checks(kept: pd.DataFrame) -> list[Check]:
+    if kept.empty:
+        told = say("No balance foretold by an earlier page has come due since.")
+        return [_check(say("Track record"), None, told)]
+    last, count = kept.iloc[-1], len(kept)
+    told = say(
+        "{held} of {count} balances that earlier pages foretold fell into their range; the newest, of {due}, was to be {low} to {high} and came as {fact}.",
+        held=words.number(int(kept["held"].sum())),
+        count=words.number(count),
+        due=words.day(last["due"].date()),
+        low=words.number(last["low"]),
+        high=words.number(last["high"]),
+        fact=words.number(last["fact"]),
+    )
+    passed = None if count < 5 else float(kept["held"].mean()) >= 0.6
+    return [_check(say("Track record"), passed, told)]
+
+
+def cash_past_table(trust: cash_flow.Trust, currency: str) -> Table:
+    """Return the balances told at earlier dates, and by earlier pages, with what came."""
+    told = trust.past.assign(
+        due=trust.past["origin"] + pd.to_timedelta(7 * trust.past["week"], unit="D"),
+        by=say("Today's rules, put to that day"),
+    )
+    kept = trust.kept.assign(origin=trust.kept["run_day"], by=say("An earlier page"))
+    parts = [f for f in (kept, told) if len(f)]
+    cash = {"unit": currency}
+    names = ["by", "origin", "due", "low", "middle", "high", "fact", "held"]
+    frame = pd.concat(parts)[names] if parts else told[names]
+    return Table(
+        name="earlier",
+        title=say("Balances foretold at earlier dates, and what came"),
+        frame=frame.reset_index(drop=True),
+        rows_shown=12,
+        headings={
+            "by": _head(say("Told by")),
+            "origin": _head(say("Told on"), "day"),
+            "due": _head(say("For"), "day"),
+            "low": _head(say("at least"), "money", **cash),
+            "middle": _head(say("middle"), "money", **cash),
+            "high": _head(say("at most"), "money", **cash),
+            "fact": _head(say("What came"), "money", **cash),
+            "held": _head(say("Within")),
+        },
+    )
 
 
 def control(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,9 @@ from scipy import special, stats
 from scipy.stats import qmc
 
 from opslib import checks
+
+if TYPE_CHECKING:
+    from opslib.budget.risk import simulate
 
 WEEKS, MONTHS = 13, 12
 _RARE = 0.03  # share of days among which an owner's drawing may be
@@ -43,6 +47,7 @@ class Cash:
         taken: What owners take by each week's end if they do as in the past year, draws
             x weeks, money; in no balance.
         drawings: What owners took in the past year, money by day.
+        parts: Room's word to its factor of sales in each draw.
     """
 
     weeks: np.ndarray
@@ -58,6 +63,7 @@ class Cash:
     follows: float = 0.0
     taken: np.ndarray = field(default_factory=lambda: np.zeros((1, 1)))
     drawings: pd.Series = field(default_factory=lambda: pd.Series(dtype=float))
+    parts: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def chance_below_walk(start: float, drift: float, steps: int) -> float:
@@ -116,7 +122,7 @@ def foresee(
     points: int = 1024,
     replicates: int = 8,
     seed: int = 1,
-    revenue: np.ndarray | None = None,
+    revenue: simulate.Shared | None = None,
 ) -> Cash:
     """Return cash draws from what is due and from how business usually flows.
 
@@ -132,8 +138,8 @@ def foresee(
         points: Draws in a replicate, a power of two.
         replicates: Independent scramblings.
         seed: The same seed gives the same draws.
-        revenue: Draws x weeks of receipts as factors of expected ones, from the demand
-            room, suppliers' bills following; by default receipts vary as in the past year.
+        revenue: Draws of sales handed in by the demand and promotion rooms, suppliers'
+            bills following; by default receipts vary as in the past year.
 
     Returns:
         The draws, 13 weeks and 12 months ahead.
@@ -177,8 +183,11 @@ def foresee(
     blocks -= _blocks(off_out, normals[:, 2:], len(ahead)) * (told_out == 0)
     fresh_in = (come * (1 - told_in))[None, :]
     fresh_out = (go * (told_out == 0) + rest.mean())[None, :] * np.ones((count, 1))
+    parts: dict[str, np.ndarray] = {}
     if revenue is not None:
-        sold = _weekly_factors(revenue, normals[:, 16], len(ahead))
+        chosen = _chosen(revenue.factors, normals[:, 16])
+        sold = _weekly_factors(revenue.factors[chosen], len(ahead))
+        parts = {name: part[chosen] for name, part in revenue.parts.items()}
         fresh_in = fresh_in * sold
         fresh_out *= 1 + told_out[0] * (sold.mean(axis=1, keepdims=True) - 1)
     flow += fresh_in - fresh_out + blocks
@@ -208,6 +217,7 @@ def foresee(
         follows=float(told_out[0]),
         taken=taken[:, week_at],
         drawings=usual.taken["amount"],
+        parts=parts,
     )
 
 
@@ -270,6 +280,92 @@ def headroom(
     lowest = cash.months.min(axis=1) - cash.floor
     needed = [max(0.0, -float(np.quantile(lowest, c))) for c in chances]
     return pd.DataFrame({"chance": chances, "needed": needed})
+
+
+def origins(cash: Cash) -> pd.DataFrame:
+    """Return which share of the balance's variance follows which room's draws.
+
+    Args:
+        cash: The draws, made with factors handed in.
+
+    Returns:
+        One row a room and one for everything else (`own`): origin, quarter (in 13
+        weeks) and year (at the last month end), squared correlations.
+
+    Example:
+        >>> up = np.array([[1.0], [2], [3], [4]])
+        >>> one = Cash(weeks=up, months=up, week_ends=[], month_ends=[], floor=0.0,
+        ...     known=pd.DataFrame(), replicates=2, lenders={}, parts={"demand": up[:, 0]})
+        >>> origins(one)["year"].round(3).tolist()
+        [1.0, 0.0]
+    """
+    rows = []
+    for name, part in cash.parts.items():
+        pairs = (cash.weeks[:, -1], cash.months[:, -1])
+        still = part.std() < 1e-12
+        shares = (0.0 if still else np.corrcoef(part, b)[0, 1] ** 2 for b in pairs)
+        rows.append((name, *map(float, shares)))
+    frame = pd.DataFrame(rows, columns=["origin", "quarter", "year"])
+    frame.loc[len(frame)] = ["own", *(1 - frame[["quarter", "year"]].sum())]
+    return frame
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trust:
+    """How right this page would have been, and was.
+
+    Attributes:
+        past: What would have been told at earlier dates, as `past`.
+        kept: What earlier pages foretold, with what came, as `kept`.
+    """
+
+    past: pd.DataFrame
+    kept: pd.DataFrame
+
+
+def trust(
+    tables: dict[str, pd.DataFrame], record: pd.DataFrame, *, day: dt.date
+) -> Trust:
+    """Return how right balances would have been, and those of earlier pages were.
+
+    Args:
+        tables: As `foresee`.
+        record: Earlier predictions of the balance, of any number of weeks ahead.
+        day: Today.
+    """
+    return Trust(
+        past=past(tables, day=day), kept=kept(record, tables["cash_days"], day=day)
+    )
+
+
+def kept(record: pd.DataFrame, days: pd.DataFrame, *, day: dt.date) -> pd.DataFrame:
+    """Return the balances that earlier pages foretold, with what came.
+
+    Args:
+        record: run_day, due and quantiles q0.1, q0.5, q0.9.
+        days: cash_days.
+        day: Today; what is due later is left out.
+
+    Returns:
+        One row for each due day now known, by the latest page before it: run_day, due,
+        low, middle, high, fact, held.
+    """
+    names = ["run_day", "due", "low", "middle", "high", "fact", "held"]
+    if record.empty:
+        return pd.DataFrame(columns=names)
+    balance = days.assign(day=pd.to_datetime(days["day"])).sort_values("day")
+    balance = balance.set_index("day")["closing"].astype(float)
+    told = record.assign(due=pd.to_datetime(record["due"]))
+    told = told[told["due"] <= min(pd.Timestamp(day), balance.index[-1])]
+    told = told.sort_values("run_day").drop_duplicates("due", keep="last")
+    told = told.assign(
+        low=told["q0.1"],
+        middle=told["q0.5"],
+        high=told["q0.9"],
+        fact=balance.asof(pd.DatetimeIndex(told["due"])).to_numpy(),
+    )
+    held = told["fact"].between(told["low"], told["high"])
+    return told.assign(held=held)[names].reset_index(drop=True)
 
 
 def past(
@@ -557,11 +653,12 @@ def _blocks(flow: np.ndarray, uniform: np.ndarray, days: int) -> np.ndarray:
     return drawn.reshape(len(uniform), -1)[:, :days]
 
 
-def _weekly_factors(revenue: np.ndarray, chance: np.ndarray, days: int) -> np.ndarray:
-    order = np.argsort(revenue.sum(axis=1), kind="stable")
-    rows = revenue[order][
-        np.minimum((chance * len(revenue)).astype(int), len(revenue) - 1)
-    ]
+def _chosen(factors: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    order = np.argsort(factors.sum(axis=1), kind="stable")
+    return order[np.minimum((chance * len(order)).astype(int), len(order) - 1)]
+
+
+def _weekly_factors(rows: np.ndarray, days: int) -> np.ndarray:
     factors = np.repeat(rows, 7, axis=1)[:, :days]
     rest = np.repeat(
         factors.mean(axis=1, keepdims=True), days - factors.shape[1], axis=1

@@ -301,6 +301,72 @@ def sales_shocks(books: Books, factors: np.ndarray) -> dict[str, np.ndarray]:
     return dict.fromkeys(books.units.loc[kinds, "line"], factors.mean(axis=1))
 
 
+def advertising_rise(
+    budget: pd.DataFrame, actuals: pd.DataFrame, spend: pd.DataFrame, *, day: dt.date
+) -> float:
+    """Return planned advertising of the open months over that of the past twelve.
+
+    The line is found, not named: the one whose booked months tie with the delivered
+    spend to within a tenth.
+
+    Args:
+        budget: All budget versions; may be empty.
+        actuals: All booked months; may be empty.
+        spend: week, spend; may be empty.
+        day: Today.
+
+    Returns:
+        One where no line ties, or nothing is planned.
+    """
+    if budget.empty or actuals.empty or spend.empty:
+        return 1.0
+    try:
+        books = open_books(budget, actuals, day=day)
+    except ValueError:
+        return 1.0
+    weekly = spend["spend"].astype(float).groupby(pd.to_datetime(spend["week"])).sum()
+    daily = weekly.reindex(
+        pd.date_range(weekly.index.min(), periods=7 * len(weekly), freq="D")
+    ).ffill(limit=6)
+    sums = (daily / 7).groupby(daily.index.to_period("M").to_timestamp()).sum()
+    paid = sums.reindex(books.months[-12:]).to_numpy()
+    booked, expense = books.past[:, -12:], books.units["kind"] == "expense"
+    off = np.abs(booked - paid).sum(axis=1) / max(1e-9, np.nansum(paid))
+    best = int(np.nanargmin(np.where(expense, off, np.inf)))
+    coming = books.plan[best, books.closed :]
+    if not off[best] < 0.1 or coming.sum() <= 0:
+        return 1.0
+    return float(coming.mean() / booked[best].mean())
+
+
+def origins(told: Outlook, sales: simulate.Shared) -> pd.DataFrame:
+    """Return which share of the year end's variance comes from which room's draws.
+
+    A room moves revenue and cost lines by its factor and nothing else, so its share is
+    the variance of that movement over the whole; the rest is the lines' own.
+
+    Args:
+        told: The outlook, drawn with these factors.
+        sales: The factors handed in.
+
+    Returns:
+        One row a room and one for the lines themselves (`own`): origin, spending and
+        result (shares that add up to one).
+    """
+    kind, base = told.table["kind"].to_numpy(), told.expected.sum(axis=1)
+    goods = float(base[kind == "cost"].sum())
+    margin = float(base[kind == "revenue"].sum()) - goods
+    whole = (float(told.draws.total.var()), float(told.result.var()))
+    rows = [
+        (name, *(float(part.var()) * np.array([goods, margin]) ** 2 / whole))
+        for name, part in sales.parts.items()
+    ]
+    frame = pd.DataFrame(rows, columns=["origin", "spending", "result"])
+    rest = 1 - frame[["spending", "result"]].sum()
+    frame.loc[len(frame)] = ["own", *rest]
+    return frame
+
+
 def without(
     error: np.ndarray, names: pd.Series, shocks: dict[str, np.ndarray]
 ) -> np.ndarray:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from opslib.budget.outlook import Books
+    from opslib.budget.risk import simulate
 
 STEP = 0.05  # how far one miss moves the level of the next band
 EARLIEST = 5  # errors before the first band is judged
@@ -76,7 +77,7 @@ def year_end(
     books: Books,
     *,
     record: pd.DataFrame,
-    sales: np.ndarray | None = None,
+    sales: simulate.Shared | None = None,
     points: int = 4096,
 ) -> tuple[outlook.Outlook, Trust]:
     """Return the outlook by the method that came nearest, and how far to trust it.
@@ -86,11 +87,11 @@ def year_end(
         actuals: All booked months.
         books: The books of this year.
         record: Earlier predictions of a month's spending.
-        sales: Draws x weeks of sales as factors of expected ones, from the demand room.
+        sales: Draws of sales handed in by the demand and promotion rooms.
         points: Draws in a replicate, a power of two; there are 16 replicates.
     """
     told = trust(budget, actuals, books, record)
-    shocks = None if sales is None else outlook.sales_shocks(books, sales)
+    shocks = None if sales is None else outlook.sales_shocks(books, sales.factors)
     return outlook.outlook(
         books, method=told.method, shocks=shocks, points=points
     ), told
