@@ -16,6 +16,7 @@ from opslib import words
 from opslib.budget import cash as cash_flow
 from opslib.budget import track, warning
 from opslib.budget.cash import headroom, shortage
+from opslib.budget.plan import form
 from opslib.budget.plan.tree import rollup
 from opslib.budget.risk import measure, why
 from opslib.findings import Action, Check, Finding, Prediction, Quantity, Table
@@ -946,9 +947,10 @@ def draft(
         actions.append(
             Action(
                 what=say(
-                    "Send the edited draft back: {count} sums no longer tie, the worst is {gap} off.",
+                    "Send the edited draft back, it is refused: {count} sums no longer tie, the worst is {gap} off. Look at {cells}.",
                     count=words.number(int((~tied["tied"]).sum())),
                     gap=money(float(worst["gap"])),
+                    cells=worst["cells"] or say("the lines that lack"),
                 ),
                 owner=say("Finance"),
                 due=day + dt.timedelta(days=7),
@@ -1031,11 +1033,12 @@ def draft_table(made: Draft, currency: str) -> Table:
     return Table(
         name="draft",
         title=say(
-            "The draft, to be edited in Excel and loaded back under a new version"
+            "The draft: the Excel file has a sheet for each department to fill in"
         ),
         frame=made.cells,
         headings=heads,
         rows_shown=12,
+        workbooks={one: form.workbook(made, one) for one in ("en", "zh")},
     )
 
 
@@ -1104,6 +1107,7 @@ def tie_table(tied: pd.DataFrame, currency: str) -> Table:
         "parts": _head(say("Came back"), "money", **money),
         "gap": _head(say("Difference"), "money", **money),
         "tied": _head(say("Ties")),
+        "cells": _head(say("Cells to look at")),
     }
     return Table(
         name="ties",

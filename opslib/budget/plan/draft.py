@@ -10,7 +10,7 @@ import pandas as pd
 
 from opslib import checks
 from opslib.budget import outlook, track
-from opslib.budget.plan import tree
+from opslib.budget.plan import form, tree
 from opslib.budget.risk import lines, simulate
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Return:
     """What came back from Excel, and the versions it stands beside.
 
     Attributes:
-        ties: Sums that must hold, as `tree.ties`.
+        ties: Sums that must hold, as `form.blame`.
         versions: The year's versions, as `tree.versions`.
         changed: Adopted versions that changed since an earlier page, as `tree.locked`.
     """
@@ -327,8 +327,11 @@ def check_return(
     """
     year = made.cells["month"].iloc[0].year - 1
     table = tree.versions(budget, day=day, year=year)
+    cells = returned(budget, made, version=version)
     return Return(
-        ties=tree.ties(returned(budget, made, version=version), wholes(made.cells)),
+        ties=form.blame(
+            tree.ties(cells, wholes(made.cells)), form.changes(made, cells)
+        ),
         versions=table,
         changed=tree.locked(record, table),
     )
