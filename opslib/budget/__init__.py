@@ -31,9 +31,9 @@ from opslib.budget.risk.simulate import (
     simulate,
     together,
 )
+from opslib.budget.risk.warning import Watch, alarms, solve_watch
 from opslib.budget.risk.why import bridge, sales_bridge, variance_shares
 from opslib.budget.track import Trust, trust, year_end
-from opslib.budget.warning import Watch, alarms, solve_watch
 
 __all__ = [
     "Books",

@@ -46,6 +46,7 @@ class Cash:
         follows: Share of later payments that are suppliers' bills and follow sales.
         taken: What owners take by each week's end if they do as in the past year, draws
             x weeks, money; in no balance.
+        drawn: The same by each month end.
         drawings: What owners took in the past year, money by day.
         parts: Room's word to its factor of sales in each draw.
     """
@@ -62,6 +63,7 @@ class Cash:
     payments: np.ndarray = field(default_factory=lambda: np.zeros(1))
     follows: float = 0.0
     taken: np.ndarray = field(default_factory=lambda: np.zeros((1, 1)))
+    drawn: np.ndarray = field(default_factory=lambda: np.zeros((1, 1)))
     drawings: pd.Series = field(default_factory=lambda: pd.Series(dtype=float))
     parts: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -216,6 +218,7 @@ def foresee(
         payments=np.cumsum(owing + fresh_out.mean(axis=0))[month_at],
         follows=float(told_out[0]),
         taken=taken[:, week_at],
+        drawn=taken[:, month_at],
         drawings=usual.taken["amount"],
         parts=parts,
     )

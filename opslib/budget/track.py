@@ -14,7 +14,8 @@ import pandas as pd
 from scipy import stats
 
 from opslib import checks
-from opslib.budget import forecast, outlook, warning
+from opslib.budget import forecast, outlook
+from opslib.budget.risk import warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -372,7 +373,7 @@ def month_bands(books: Books, *, coverage: float = 0.8) -> pd.DataFrame:
     spending = (books.units["kind"] != "revenue").to_numpy()
     past = books.past[spending].sum(axis=0)
     told = np.array(
-        [outlook.own_history(past[None, :at], 1)[0][0] for at in range(8, len(past))]
+        [forecast.own_history(past[None, :at], 1)[0][0] for at in range(8, len(past))]
     )
     fact = past[8:]
     errors = (fact - told) / np.maximum(np.abs(told), 1e-9)

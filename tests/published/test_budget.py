@@ -14,8 +14,8 @@ import pytest
 from scipy import stats
 
 from opslib import demo
-from opslib.budget import cash, forecast, outlook, track, warning
-from opslib.budget.risk import joint, lines, measure, simulate, why
+from opslib.budget import cash, forecast, outlook, track
+from opslib.budget.risk import joint, lines, measure, simulate, warning, why
 
 pytestmark = pytest.mark.published
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks
-from opslib.budget import outlook, track
+from opslib.budget import forecast, outlook, track
 from opslib.budget.plan import form, tree
 from opslib.budget.risk import lines, simulate
 
@@ -163,7 +163,7 @@ def draft(
     )
     cells.insert(0, "version", f"{months[0]:%Y} draft")
     error = outlook.without(
-        outlook.own_history(books.past, 12)[1],
+        forecast.own_history(books.past, 12)[1],
         units["line"],
         outlook.sales_shocks(books, demand[:, None]),
     )
