@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from opslib import places
 from opslib.errors import ContractError
+from opslib.warehouse import access
 from opslib.words import LANGUAGES, catalogue
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _KEYS = {
     "name",
     "sources",
     "alerts",
+    "scopes",
 }
 _ALERT_KEYS = {
     "kind", "form", "url", "path", "host", "port", "sender", "to", "user", "password",
@@ -74,6 +76,7 @@ class Profile:
         fiscal_year_starts: First month of the fiscal year, 1 to 12.
         sources: Where data comes from.
         alerts: Where alerts and weekly messages go, one table a channel.
+        scopes: What groups of readers may see, one table a group.
     """
 
     company: str
@@ -83,6 +86,7 @@ class Profile:
     fiscal_year_starts: int = 1
     sources: tuple[Source, ...] = ()
     alerts: tuple[dict[str, Any], ...] = ()
+    scopes: tuple[access.Scope, ...] = ()
 
 
 def read(company: str) -> Profile:
@@ -121,6 +125,9 @@ def read(company: str) -> Profile:
     for channel in told.get("alerts", []):
         _known_words(channel, _ALERT_KEYS, path)
     told["alerts"] = tuple(told.get("alerts", ()))
+    told["scopes"] = tuple(
+        access.read_scope(n, s) for n, s in told.get("scopes", {}).items()
+    )
     told.pop("name", None)
     return Profile(company=company, sources=sources, **told)
 
