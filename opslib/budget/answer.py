@@ -1,4 +1,7 @@
-"""This module owns the cash page in words, and is the door to the other pages' words."""
+"""This module owns the cash page in words, and is the door to the other pages' words.
+
+Long because one page says when, how likely and what then.
+"""
 
 from __future__ import annotations
 
@@ -330,6 +333,20 @@ def _cash_checks(told: Cash, past: pd.DataFrame, error: float) -> list[Check]:
             ),
         )
     ]
+    if told.lenders:
+        below = float((told.months < 0).any(axis=1).mean())
+        names = [f"{k}: {words.number(v, 0)}" for k, v in told.lenders.items()]
+        checks.append(
+            check(
+                say("What lenders demand"),
+                None,
+                say(
+                    "Cash that must stay, by loan: {names}. The chance of falling below zero itself is {chance}.",
+                    names=words.listing(names),
+                    chance=_small(below, 1),
+                ),
+            )
+        )
     if past.empty:
         return [
             *checks,

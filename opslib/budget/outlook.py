@@ -28,6 +28,8 @@ class Books:
         version: The version that is the budget.
         year: First day of the budget's year.
         closed: Months of the year that are closed.
+        estimate: The controllers' own estimate of each unit's year, money: the newest
+            version adopted by the day after the one that is the budget; None without.
     """
 
     units: pd.DataFrame
@@ -37,6 +39,7 @@ class Books:
     version: str
     year: pd.Timestamp
     closed: int
+    estimate: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +125,20 @@ def open_books(
         version=version,
         year=year,
         closed=int((past.columns >= year).sum()),
+        estimate=_estimate(of_year, version, plan.index),
     )
+
+
+def _estimate(
+    versions: pd.DataFrame, version: str, units: pd.MultiIndex
+) -> np.ndarray | None:
+    adopted = pd.to_datetime(versions["adopted"])
+    later = versions[adopted > adopted[versions["version"] == version].min()]
+    if later.empty:
+        return None
+    newest = later.sort_values(["adopted", "version"])["version"].iloc[-1]
+    sums = later[later["version"] == newest].groupby(KEY)["amount"].sum()
+    return sums.reindex(units).fillna(0.0).to_numpy(float)
 
 
 def outlook(
@@ -232,7 +248,10 @@ def rest_of_year(
         part * error**2 + (1 - part) * second**2 + part * (1 - part) * apart**2
     )
     if method != "ours":
-        rest = forecast.guesses(mine, books.plan)[method].to_numpy() - spent
+        rest = (
+            forecast.guesses(mine, books.plan, books.estimate)[method].to_numpy()
+            - spent
+        )
     return spent, np.maximum(rest, 0.0), error
 
 

@@ -275,18 +275,22 @@ def past_race(
         books: The books of this year.
 
     Returns:
-        One row a method as `forecast.race`; empty where no earlier year has a budget
-        and twelve booked months.
+        One row a method as `forecast.race`, the controllers' estimate among them where
+        every year had one; empty where no earlier year has a budget and twelve booked
+        months.
     """
     told, facts = [], []
     for before, fact in _earlier(budget, actuals, books, (books.closed,)):
         spent, rest, _ = outlook.rest_of_year(before)
-        table = forecast.guesses(before.past[:, -before.closed :], before.plan)
+        mine = before.past[:, -before.closed :]
+        own = None if books.estimate is None else before.estimate
+        table = forecast.guesses(mine, before.plan, own)
         told.append(table.assign(ours=spent + rest))
         facts.append(fact)
     if not told:
         return pd.DataFrame(columns=["method", "error", "bias", "behind"])
-    return forecast.race(pd.concat(told, ignore_index=True), np.concatenate(facts))
+    table = pd.concat(told, ignore_index=True).dropna(axis="columns")
+    return forecast.race(table, np.concatenate(facts))
 
 
 def winner(race: pd.DataFrame) -> str:

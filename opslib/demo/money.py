@@ -96,7 +96,7 @@ def _actuals(trade: Trade, draw: np.random.Generator) -> pd.DataFrame:
 
 
 def _budget(actuals: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
-    """Return adopted budgets of 2025 and 2026 and a revised one: last year and 4 %."""
+    """Return adopted and revised budgets of 2025 and 2026: last year and 4 %."""
     parts = []
     for year in (2025, 2026):
         past = actuals[actuals["month"].dt.year == year - 1]
@@ -126,8 +126,9 @@ def _budget(actuals: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
         parts,
         columns=["version", "line", "kind", "department", "month", "amount", "adopted"],
     )
-    revised = frame[frame["version"] == "2026 adopted"].assign(
-        version="2026 revised", adopted=dt.date(2026, 4, 10)
+    revised = frame.assign(
+        version=frame["version"].str.replace("adopted", "revised"),
+        adopted=[dt.date(int(v[:4]), 4, 10) for v in frame["version"]],
     )
     revised["amount"] *= np.where(revised["line"] == "Freight", 1.05, 1.0)
     frame = pd.concat([frame, revised], ignore_index=True)

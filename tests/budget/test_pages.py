@@ -152,6 +152,20 @@ def test_trust_is_scored_on_what_was_known_then(tables, books):
     assert np.allclose(bands["low"], again["low"])
 
 
+def test_the_controllers_own_estimate_races_where_every_year_had_one(tables, books):
+    race = track.past_race(tables["budget_lines"], tables["actuals"], books)
+    assert "own estimate" in set(race["method"])
+    revised = tables["budget_lines"].query("version == '2026 revised'")
+    sums = revised.groupby(outlook.KEY)["amount"].sum()
+    want = sums.reindex(pd.MultiIndex.from_frame(books.units)).to_numpy()
+    assert books.estimate == pytest.approx(want)
+    told = outlook.outlook(books, method="own estimate", points=16)
+    assert told.table["forecast"].sum() == pytest.approx(want.sum(), rel=0.02)
+    first = tables["budget_lines"].query("version != '2025 revised'")
+    race = track.past_race(first, tables["actuals"], books)
+    assert "own estimate" not in set(race["method"])
+
+
 def test_earlier_pages_are_scored_with_the_months_that_came(tables):
     spent = (
         tables["actuals"].query("kind != 'revenue'").groupby("month")["amount"].sum()

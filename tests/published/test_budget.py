@@ -292,6 +292,10 @@ def test_run_lengths_equal_the_published_ones(anchors):
     for weight, width in ((0.2, 2.962), (0.1, 2.814), (0.4, 3.054)):
         got = warning.ewma_run_length(weight, width)
         assert got == pytest.approx(500, rel=0.02)
+    watch = warning.solve_watch(lines=12, false_alarms=0.5)
+    width = warning.solve_smoothed(3 * 12 / 0.5)
+    assert 2 * warning.ewma_run_length(0.2, width) == pytest.approx(72, rel=1e-3)
+    assert watch.smoothed[1.0] == warning.ewma_run_length(0.2, width, shift=1.0)
 
 
 def test_cash_below_zero_at_any_month_end_is_exact_and_simulated(anchors):

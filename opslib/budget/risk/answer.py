@@ -297,10 +297,12 @@ def alarm_table(told: Outlook, *, false_alarms: float) -> Table:
     ]
     frame = alarms.assign(state=states)
     title = say(
-        "Early warning with {alarms} false alarms a quarter: a shift of one usual month's swing is seen after {one} months, of two after {two}",
+        "Early warning with {alarms} false alarms a quarter: a shift of one usual month's swing is seen after {one} months, of two after {two}; a smoothed mean with as few false alarms would need {slow} and {slower}",
         alarms=words.number(watch.false_alarms, 1),
         one=words.number(watch.delay[1.0], 1),
         two=words.number(watch.delay[2.0], 1),
+        slow=words.number(watch.smoothed[1.0], 1),
+        slower=words.number(watch.smoothed[2.0], 1),
     )
     return Table(
         name="alarms",
@@ -311,6 +313,7 @@ def alarm_table(told: Outlook, *, false_alarms: float) -> Table:
             "state": _head(say("State")),
             "share": _head(say("Way to the limit"), "percent"),
             "shift": _head(say("Mean shift, in usual swings"), "number"),
+            "found": _head(say("Newest month alone stands out")),
         },
     )
 
