@@ -233,8 +233,9 @@ def shortage(cash: Cash, *, headroom: float = 0.0) -> pd.DataFrame:
 
     Returns:
         One row a month end: day, alone (chance of being below the floor then), by_then
-        (chance at this or any earlier month end) with its error, low, middle and high
-        balance (10, 50, 90 %).
+        (chance at this or any earlier month end) with its error (at least three in all
+        draws: what was never drawn may still come), low, middle and high balance (10,
+        50, 90 %).
 
     Example:
         >>> none = Cash(weeks=np.ones((4, 1)), months=np.array([[1.0], [-1], [2], [3]]),
@@ -253,7 +254,9 @@ def shortage(cash: Cash, *, headroom: float = 0.0) -> pd.DataFrame:
             "day": cash.month_ends,
             "alone": short.mean(axis=0),
             "by_then": ever.mean(axis=0),
-            "error": error * stats.t.ppf(0.975, cash.replicates - 1),
+            "error": np.maximum(
+                error * stats.t.ppf(0.975, cash.replicates - 1), 3 / len(short)
+            ),
             "low": low,
             "middle": middle,
             "high": high,

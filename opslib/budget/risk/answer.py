@@ -297,7 +297,7 @@ def alarm_table(told: Outlook, *, false_alarms: float) -> Table:
     ]
     frame = alarms.assign(state=states)
     title = say(
-        "Early warning with {alarms} false alarms a quarter: a shift of one usual month's swing is seen after {one} months, of two after {two}; a smoothed mean with as few false alarms would need {slow} and {slower}",
+        "Early warning with {alarms} false alarms a quarter: a shift of one usual month's swing is seen after {one} months, of two after {two}; a smoothed mean, the other usual rule, would see them after {slow} and {slower}",
         alarms=words.number(watch.false_alarms, 1),
         one=words.number(watch.delay[1.0], 1),
         two=words.number(watch.delay[2.0], 1),
