@@ -132,17 +132,40 @@ def read(company: str) -> Profile:
     return Profile(company=company, sources=sources, **told)
 
 
-def write(
-    company: str, settings: dict[str, Any], sources: list[dict[str, Any]]
-) -> Path:
-    """Write a company's profile and return its path."""
-    lines = [f"{k} = {_toml(v)}" for k, v in settings.items()]
-    for source in sources:
-        lines += ["", "[[sources]]", *(f"{k} = {_toml(v)}" for k, v in source.items())]
+def told(company: str) -> dict[str, Any]:
+    """Return what `company.toml` says, as it says it; empty where there is none."""
+    path = places.company_home(company) / "company.toml"
+    return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def write(company: str, says: dict[str, Any]) -> Path:
+    """Write all that a company's profile says and return its path."""
     path = places.company_home(company) / "company.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n", "utf-8")
+    half = path.with_suffix(".half")
+    half.write_text("\n".join(_lines(says)) + "\n", "utf-8")
+    half.replace(path)
     return path
+
+
+def _lines(says: dict[str, Any], above: str = "") -> list[str]:
+    """Return the lines of a TOML table: plain values first, then tables in it."""
+    plain = {k: v for k, v in says.items() if not _tables(v)}
+    lines = [f"{k} = {_toml(v)}" for k, v in plain.items() if v is not None]
+    for name, value in says.items():
+        if isinstance(value, dict):
+            heads = [f"[{above}{name}]"] if not all(map(_tables, value.values())) else []  # fmt: skip
+            lines += ["", *heads, *_lines(value, f"{above}{name}.")]
+        elif _tables(value):
+            for one in value:
+                lines += ["", f"[[{above}{name}]]", *_lines(one, f"{above}{name}.")]
+    return lines
+
+
+def _tables(value: Any) -> bool:
+    return isinstance(value, dict) or (
+        isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+    )
 
 
 def _known_words(told: dict[str, Any], known: set[str], path: Path) -> None:

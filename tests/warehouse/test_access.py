@@ -7,15 +7,8 @@ from opslib.errors import ContractError, MissingDataError
 from opslib.warehouse import access, open_store, people, read_stamp, tables
 
 SCOPES = """
-[scopes.north]
-regions = ["North"]
-
 [scopes.lakes]
 regions = ["Lakes"]
-
-[scopes.marketing]
-departments = ["Marketing"]
-tables = ["marketing_spend"]
 """
 
 
@@ -142,3 +135,19 @@ def test_a_view_that_company_toml_does_not_name_is_refused(scoped):
         pass
     with pytest.raises(ValueError, match="will not do"):
         places.company_name("demo@../north")
+
+
+def test_another_file_keeps_what_company_toml_says(scoped, tmp_path):
+    from opslib.warehouse import company, start
+
+    told = scoped.read_text("utf-8") + '\n[[alerts]]\nkind = "file"\npath = "told"\n'
+    scoped.write_text(told, "utf-8")
+    before = company.told("demo")
+    file = tmp_path / "scrap_more.csv"
+    file.write_text("Request,Day,Place,Item,Quantity\nQ1,2026-06-01,P01,I001,2\n")
+    start.start(file, company="demo", ask=None)
+    after = company.told("demo")
+    assert after["scopes"] == before["scopes"]
+    assert after["alerts"] == before["alerts"]
+    assert after["currency"] == before["currency"]
+    assert len(after["sources"]) >= len(before["sources"])
