@@ -141,7 +141,8 @@ def foresee(
         replicates: Independent scramblings.
         seed: The same seed gives the same draws.
         revenue: Draws of sales handed in by the demand and promotion rooms, suppliers'
-            bills following; by default receipts vary as in the past year.
+            bills following; their variance is taken out of the past year's, not added
+            to it. By default receipts vary as in the past year alone.
 
     Returns:
         The draws, 13 weeks and 12 months ahead.
@@ -178,7 +179,8 @@ def foresee(
     come, off_in = _season(usual.receipts, ahead, days["day"].iloc[0])
     go, off_out = _season(usual.bills, ahead, days["day"].iloc[0])
     rest = usual.rest.tail(364)
-    off_in = off_in if revenue is None else np.zeros(len(off_in))  # drawn elsewhere
+    if revenue is not None:
+        off_in = off_in * _own_share(off_in / max(1e-9, come.mean()), revenue.factors)
     blocks = _blocks(
         off_in - (rest - rest.mean()).to_numpy(), normals[:, 2:], len(ahead)
     )
@@ -657,6 +659,17 @@ def _blocks(flow: np.ndarray, uniform: np.ndarray, days: int) -> np.ndarray:
     at = (uniform[:, : days // 28 + 1] * len(blocks)).astype(int)
     drawn = blocks[np.minimum(at, len(blocks) - 1)]
     return drawn.reshape(len(uniform), -1)[:, :days]
+
+
+def _own_share(off: np.ndarray, factors: np.ndarray) -> float:
+    """Return the part of receipts' own swings that handed-in draws do not carry.
+
+    Variances are compared over four weeks, as shares of receipts; at least a fifth of
+    the swings is kept.
+    """
+    own = float(off[: len(off) // 28 * 28].reshape(-1, 28).mean(axis=1).std())
+    carried = float(factors[:, :4].mean(axis=1).std())
+    return float(np.sqrt(max(0.04, 1 - (carried / max(1e-9, own)) ** 2)))
 
 
 def _chosen(factors: np.ndarray, chance: np.ndarray) -> np.ndarray:

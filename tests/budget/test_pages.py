@@ -243,6 +243,13 @@ def test_the_cash_page_counts_every_month_end_and_sizes_the_credit(
     assert charts.cash_chance(coming, credit=0.0).layout.title.text
 
 
+@pytest.mark.parametrize(("carried", "left"), [(0, 1.0), (0.06, 0.8), (0.3, 0.2)])
+def test_variance_that_draws_of_sales_carry_is_taken_out_of_receipts(carried, left):
+    off = np.tile(np.repeat([0.1, -0.1], 28), 6)
+    factors = 1 + carried * np.tile([[1.0], [-1.0]], (50, 26))
+    assert cash._own_share(off, factors) == pytest.approx(left)
+
+
 def test_owners_drawings_are_known_by_their_size_and_never_a_shortage(flows):
     days = flows["cash_days"].assign(day=pd.to_datetime(flows["cash_days"]["day"]))
     days = days.sort_values("day").reset_index(drop=True)
