@@ -185,6 +185,7 @@ class Table:
         frame: The rows; columns without a heading are not shown or exported.
         headings: Column name to heading, in the order shown.
         rows_shown: Rows on the page; the download holds all.
+        workbooks: Language to an Excel file that is offered instead of the plain one.
     """
 
     name: str
@@ -192,6 +193,7 @@ class Table:
     frame: pd.DataFrame
     headings: dict[str, Heading]
     rows_shown: int = 20
+    workbooks: dict[str, bytes] = field(default_factory=dict)
 
 
 def _action(data: dict[str, Any]) -> Action:

@@ -2,8 +2,17 @@
 
 from opslib.budget import answer, charts, controls
 from opslib.budget.cash import Cash, foresee, headroom, shortage
+from opslib.budget.cash import origins as cash_origins
 from opslib.budget.cash import past as past_cash
-from opslib.budget.outlook import Books, Outlook, open_books, sales_shocks
+from opslib.budget.cash import trust as cash_trust
+from opslib.budget.outlook import (
+    Books,
+    Outlook,
+    advertising_rise,
+    open_books,
+    origins,
+    sales_shocks,
+)
 from opslib.budget.plan.control import breaches, left, waiting
 from opslib.budget.plan.draft import (
     Draft,
@@ -22,9 +31,9 @@ from opslib.budget.risk.simulate import (
     simulate,
     together,
 )
+from opslib.budget.risk.warning import Watch, alarms, solve_watch
 from opslib.budget.risk.why import bridge, sales_bridge, variance_shares
 from opslib.budget.track import Trust, trust, year_end
-from opslib.budget.warning import Watch, alarms, solve_watch
 
 __all__ = [
     "Books",
@@ -34,10 +43,13 @@ __all__ = [
     "Outlook",
     "Trust",
     "Watch",
+    "advertising_rise",
     "alarms",
     "answer",
     "breaches",
     "bridge",
+    "cash_origins",
+    "cash_trust",
     "charts",
     "check_return",
     "choices",
@@ -52,6 +64,7 @@ __all__ = [
     "next_year",
     "one_uncertainty",
     "open_books",
+    "origins",
     "past_cash",
     "reserve",
     "returned",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,15 @@ from scipy.stats import qmc
 
 from opslib import checks
 
+if TYPE_CHECKING:
+    from opslib.budget.risk import simulate
+
 WEEKS, MONTHS = 13, 12
+_RARE = 0.03  # share of days among which an owner's drawing may be
+_SAME = 0.05  # balances within this share of each other are the same
+_PERSIST = 0.5  # tie of one stretch of four weeks to the next
+_KNOWN = 0.5  # part of that season that counts as known where ranges are set
+_SEASON = 0.75  # how far expected receipts follow last year's weeks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +44,11 @@ class Cash:
         receipts: Expected money received by each month end, summed up.
         payments: Expected money paid to suppliers by each month end, summed up.
         follows: Share of later payments that are suppliers' bills and follow sales.
+        taken: What owners take by each week's end if they do as in the past year, draws
+            x weeks, money; in no balance.
+        drawn: The same by each month end.
+        drawings: What owners took in the past year, money by day.
+        parts: Room's word to its factor of sales in each draw.
     """
 
     weeks: np.ndarray
@@ -48,6 +62,10 @@ class Cash:
     receipts: np.ndarray = field(default_factory=lambda: np.zeros(1))
     payments: np.ndarray = field(default_factory=lambda: np.zeros(1))
     follows: float = 0.0
+    taken: np.ndarray = field(default_factory=lambda: np.zeros((1, 1)))
+    drawn: np.ndarray = field(default_factory=lambda: np.zeros((1, 1)))
+    drawings: pd.Series = field(default_factory=lambda: pd.Series(dtype=float))
+    parts: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def chance_below_walk(start: float, drift: float, steps: int) -> float:
@@ -106,7 +124,7 @@ def foresee(
     points: int = 1024,
     replicates: int = 8,
     seed: int = 1,
-    revenue: np.ndarray | None = None,
+    revenue: simulate.Shared | None = None,
 ) -> Cash:
     """Return cash draws from what is due and from how business usually flows.
 
@@ -122,8 +140,9 @@ def foresee(
         points: Draws in a replicate, a power of two.
         replicates: Independent scramblings.
         seed: The same seed gives the same draws.
-        revenue: Draws x weeks of receipts as factors of expected ones, from the demand
-            room, suppliers' bills following; by default receipts vary as in the past year.
+        revenue: Draws of sales handed in by the demand and promotion rooms, suppliers'
+            bills following; their variance is taken out of the past year's, not added
+            to it. By default receipts vary as in the past year alone.
 
     Returns:
         The draws, 13 weeks and 12 months ahead.
@@ -136,10 +155,17 @@ def foresee(
         pd.Timestamp(day) + pd.Timedelta(days=1), periods=371, freq="D"
     )
     count = points * replicates
-    normals = special.ndtr(_normals(18, replicates, points, seed))
-    usual_in, usual_out = _usual(days, tables)
-    owed, told_in = _invoices(tables.get("receivables"), ahead, day, usual_in.sum())
-    owing, told_out = _invoices(tables.get("payables"), ahead, day, usual_out.sum())
+    normals = _normals(18, replicates, points, seed)
+    for at in range(3, 16):  # good and bad stretches follow each other
+        normals[:, at] *= np.sqrt(1 - _PERSIST**2)
+        normals[:, at] += _PERSIST * normals[:, at - 1]
+    normals = special.ndtr(normals)
+    usual = _usual(days, tables)
+    year_in, year_out = (
+        float(f.tail(364).sum()) for f in (usual.receipts, usual.bills + usual.rest)
+    )
+    owed, told_in = _invoices(tables.get("receivables"), ahead, day, year_in)
+    owing, told_out = _invoices(tables.get("payables"), ahead, day, year_out)
     dated = _dated(tables.get("dated_payments"), ahead) + _loans(
         tables.get("loans"), ahead
     )
@@ -150,19 +176,27 @@ def foresee(
     flow = np.repeat((-dated)[None, :], count, axis=0)
     flow += _late(owed, delay)
     flow -= owing[None, :] * rate[:, None]
-    known_in = (
-        usual_in if revenue is None else usual_in.mean()
-    )  # sales are drawn elsewhere
-    level = _block_level(known_in - usual_out, normals[:, 2:])
-    blocks = np.repeat(level, 28, axis=1)[:, : len(ahead)]
-    fresh_in = usual_in.mean() * (1 - told_in)[None, :]
-    fresh_out = usual_out.mean() * (1 - told_out)[None, :] * np.ones((count, 1))
+    come, off_in = _season(usual.receipts, ahead, days["day"].iloc[0])
+    go, off_out = _season(usual.bills, ahead, days["day"].iloc[0])
+    rest = usual.rest.tail(364)
     if revenue is not None:
-        sold = _weekly_factors(revenue, normals[:, 16], len(ahead))
+        off_in = off_in * _own_share(off_in / max(1e-9, come.mean()), revenue.factors)
+    blocks = _blocks(
+        off_in - (rest - rest.mean()).to_numpy(), normals[:, 2:], len(ahead)
+    )
+    blocks -= _blocks(off_out, normals[:, 2:], len(ahead)) * (told_out == 0)
+    fresh_in = (come * (1 - told_in))[None, :]
+    fresh_out = (go * (told_out == 0) + rest.mean())[None, :] * np.ones((count, 1))
+    parts: dict[str, np.ndarray] = {}
+    if revenue is not None:
+        chosen = _chosen(revenue.factors, normals[:, 16])
+        sold = _weekly_factors(revenue.factors[chosen], len(ahead))
+        parts = {name: part[chosen] for name, part in revenue.parts.items()}
         fresh_in = fresh_in * sold
         fresh_out *= 1 + told_out[0] * (sold.mean(axis=1, keepdims=True) - 1)
     flow += fresh_in - fresh_out + blocks
     balance = float(days["closing"].iloc[-1]) + np.cumsum(flow, axis=1)
+    taken = _drawn(balance, ahead, usual.taken, seed)
     lenders = _lenders(tables.get("loans"), day)
     week_at = 7 * np.arange(1, WEEKS + 1) - 1
     month_at = np.flatnonzero(ahead.is_month_end)[:MONTHS]
@@ -185,6 +219,10 @@ def foresee(
         receipts=np.cumsum(owed + fresh_in.mean(axis=0))[month_at],
         payments=np.cumsum(owing + fresh_out.mean(axis=0))[month_at],
         follows=float(told_out[0]),
+        taken=taken[:, week_at],
+        drawn=taken[:, month_at],
+        drawings=usual.taken["amount"],
+        parts=parts,
     )
 
 
@@ -197,8 +235,9 @@ def shortage(cash: Cash, *, headroom: float = 0.0) -> pd.DataFrame:
 
     Returns:
         One row a month end: day, alone (chance of being below the floor then), by_then
-        (chance at this or any earlier month end) with its error, low, middle and high
-        balance (10, 50, 90 %).
+        (chance at this or any earlier month end) with its error (at least three in all
+        draws: what was never drawn may still come), low, middle and high balance (10,
+        50, 90 %).
 
     Example:
         >>> none = Cash(weeks=np.ones((4, 1)), months=np.array([[1.0], [-1], [2], [3]]),
@@ -217,7 +256,9 @@ def shortage(cash: Cash, *, headroom: float = 0.0) -> pd.DataFrame:
             "day": cash.month_ends,
             "alone": short.mean(axis=0),
             "by_then": ever.mean(axis=0),
-            "error": error * stats.t.ppf(0.975, cash.replicates - 1),
+            "error": np.maximum(
+                error * stats.t.ppf(0.975, cash.replicates - 1), 3 / len(short)
+            ),
             "low": low,
             "middle": middle,
             "high": high,
@@ -249,6 +290,92 @@ def headroom(
     return pd.DataFrame({"chance": chances, "needed": needed})
 
 
+def origins(cash: Cash) -> pd.DataFrame:
+    """Return which share of the balance's variance follows which room's draws.
+
+    Args:
+        cash: The draws, made with factors handed in.
+
+    Returns:
+        One row a room and one for everything else (`own`): origin, quarter (in 13
+        weeks) and year (at the last month end), squared correlations.
+
+    Example:
+        >>> up = np.array([[1.0], [2], [3], [4]])
+        >>> one = Cash(weeks=up, months=up, week_ends=[], month_ends=[], floor=0.0,
+        ...     known=pd.DataFrame(), replicates=2, lenders={}, parts={"demand": up[:, 0]})
+        >>> origins(one)["year"].round(3).tolist()
+        [1.0, 0.0]
+    """
+    rows = []
+    for name, part in cash.parts.items():
+        pairs = (cash.weeks[:, -1], cash.months[:, -1])
+        still = part.std() < 1e-12
+        shares = (0.0 if still else np.corrcoef(part, b)[0, 1] ** 2 for b in pairs)
+        rows.append((name, *map(float, shares)))
+    frame = pd.DataFrame(rows, columns=["origin", "quarter", "year"])
+    frame.loc[len(frame)] = ["own", *(1 - frame[["quarter", "year"]].sum())]
+    return frame
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trust:
+    """How right this page would have been, and was.
+
+    Attributes:
+        past: What would have been told at earlier dates, as `past`.
+        kept: What earlier pages foretold, with what came, as `kept`.
+    """
+
+    past: pd.DataFrame
+    kept: pd.DataFrame
+
+
+def trust(
+    tables: dict[str, pd.DataFrame], record: pd.DataFrame, *, day: dt.date
+) -> Trust:
+    """Return how right balances would have been, and those of earlier pages were.
+
+    Args:
+        tables: As `foresee`.
+        record: Earlier predictions of the balance, of any number of weeks ahead.
+        day: Today.
+    """
+    return Trust(
+        past=past(tables, day=day), kept=kept(record, tables["cash_days"], day=day)
+    )
+
+
+def kept(record: pd.DataFrame, days: pd.DataFrame, *, day: dt.date) -> pd.DataFrame:
+    """Return the balances that earlier pages foretold, with what came.
+
+    Args:
+        record: run_day, due and quantiles q0.1, q0.5, q0.9.
+        days: cash_days.
+        day: Today; what is due later is left out.
+
+    Returns:
+        One row for each due day now known, by the latest page before it: run_day, due,
+        low, middle, high, fact, held.
+    """
+    names = ["run_day", "due", "low", "middle", "high", "fact", "held"]
+    if record.empty:
+        return pd.DataFrame(columns=names)
+    balance = days.assign(day=pd.to_datetime(days["day"])).sort_values("day")
+    balance = balance.set_index("day")["closing"].astype(float)
+    told = record.assign(due=pd.to_datetime(record["due"]))
+    told = told[told["due"] <= min(pd.Timestamp(day), balance.index[-1])]
+    told = told.sort_values("run_day").drop_duplicates("due", keep="last")
+    told = told.assign(
+        low=told["q0.1"],
+        middle=told["q0.5"],
+        high=told["q0.9"],
+        fact=balance.asof(pd.DatetimeIndex(told["due"])).to_numpy(),
+    )
+    held = told["fact"].between(told["low"], told["high"])
+    return told.assign(held=held)[names].reset_index(drop=True)
+
+
 def past(
     tables: dict[str, pd.DataFrame], *, day: dt.date, dates: int = 8
 ) -> pd.DataFrame:
@@ -277,7 +404,8 @@ def past(
             continue
         told = foresee(known, day=origin.date(), points=64)
         for week in (4, 8, 13):
-            low, middle, high = np.quantile(told.weeks[:, week - 1], [0.1, 0.5, 0.9])
+            drawn = told.weeks[:, week - 1] - told.taken[:, week - 1]
+            low, middle, high = np.quantile(drawn, [0.1, 0.5, 0.9])
             fact = balance.asof(origin + pd.Timedelta(days=7 * week))
             rows.append(
                 (
@@ -350,17 +478,99 @@ def _invoices(
     return by_day, np.where(np.arange(len(ahead)) < term, share, 0.0)
 
 
-def _usual(
-    days: pd.DataFrame, tables: dict[str, pd.DataFrame]
+@dataclass(frozen=True, kw_only=True)
+class _Usual:
+    """Past money by day: receipts, bills paid, the rest, and what owners took."""
+
+    receipts: pd.Series
+    bills: pd.Series
+    rest: pd.Series
+    taken: pd.DataFrame
+
+
+def _usual(days: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> _Usual:
+    """Return past daily flows without what is dated; owners' drawings of a year apart.
+
+    A drawing is an outflow beyond bills and dated payments of more than one and a half
+    times what all but the largest three days in a hundred see.
+    """
+    when = pd.DatetimeIndex(days["day"])
+    outflow = pd.Series(days["outflow"].to_numpy(float), index=when)
+    dated = _dated(tables.get("dated_payments"), when)
+    dated += _loans(tables.get("loans"), when)
+    paid = outflow.clip(upper=_paid(tables.get("payables"), when))
+    rest = (outflow - dated - paid).clip(lower=0)
+    drawn = rest > 1.5 * rest.quantile(1 - _RARE)
+    return _Usual(
+        receipts=pd.Series(days["inflow"].to_numpy(float), index=when),
+        bills=paid,
+        rest=rest.mask(drawn, 0.0),
+        taken=pd.DataFrame({"amount": rest, "left": days["closing"].to_numpy(float)})[
+            drawn & (when > when[-1] - pd.Timedelta(days=364))
+        ],
+    )
+
+
+def _paid(bills: pd.DataFrame | None, when: pd.DatetimeIndex) -> np.ndarray:
+    if bills is None or bills.empty:
+        return np.zeros(len(when))
+    day = pd.to_datetime(bills["paid"])
+    by_day = bills["amount"].astype(float).groupby(day).sum()
+    return by_day.reindex(when, fill_value=0.0).to_numpy()
+
+
+def _season(
+    flow: pd.Series, ahead: pd.DatetimeIndex, start: pd.Timestamp
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the past year's daily flows without what is dated or an owner's drawing."""
-    year = days.tail(364)
-    inflow = year["inflow"].astype(float).to_numpy()
-    outflow = year["outflow"].astype(float).to_numpy().copy()
-    when = pd.DatetimeIndex(year["day"])
-    outflow = outflow - _dated(tables.get("dated_payments"), when)
-    ceiling = np.quantile(outflow, 0.99) * 1.5
-    return inflow, np.clip(outflow, 0, max(ceiling, 0.0))
+    """Return an expected flow a day, and how far the past year's days lay off it.
+
+    Expected is the past year's mean, moved part of the way to the same weeks of the
+    year before (a mean over four weeks); where they are unknown it is the mean.
+
+    Args:
+        flow: Past money by day.
+        ahead: The coming days.
+        start: First day from which the flow is known.
+    """
+    mean, recent = float(flow.tail(364).mean()), flow.tail(364)
+    smooth = flow.rolling(28, center=True, min_periods=14).mean()
+
+    def expected(days: pd.DatetimeIndex) -> np.ndarray:
+        same = days - pd.Timedelta(days=364)
+        told = smooth.reindex(same).to_numpy() - mean
+        return mean + _SEASON * np.where(same < start, 0.0, np.nan_to_num(told))
+
+    known = mean + _KNOWN * (expected(recent.index) - mean)
+    return expected(ahead), recent.to_numpy() - known
+
+
+def _drawn(
+    balance: np.ndarray, ahead: pd.DatetimeIndex, taken: pd.DataFrame, seed: int
+) -> np.ndarray:
+    """Return draws x days of what owners have taken by then, if they do as last year.
+
+    They take on last year's dates: down to the balance they always left, where they
+    left nearly the same each time, else one of last year's amounts.
+
+    Args:
+        balance: Draws x days without what owners take, money.
+        ahead: The coming days.
+        taken: amount and left (the balance after it) by day, of the past year.
+        seed: Seed of the amounts.
+    """
+    when = ahead.get_indexer(taken.index + pd.DateOffset(years=1))
+    path, draw = np.zeros_like(balance), np.random.default_rng([seed, 7])
+    left = taken["left"].to_numpy()
+    same = len(left) > 1 and left.std() < _SAME * abs(left.mean())
+    for at in np.sort(when[when >= 0]):
+        now = balance[:, at] - path[:, at]
+        amount = (
+            np.maximum(0, now - left.mean())
+            if same
+            else draw.choice(taken["amount"].to_numpy(), len(now))
+        )
+        path[:, at:] += amount[:, None]
+    return path
 
 
 def _dated(frame: pd.DataFrame | None, ahead: pd.DatetimeIndex) -> np.ndarray:
@@ -437,21 +647,37 @@ def _rates(
     return np.exp(spread * special.ndtri(chance) - spread**2 / 2)
 
 
-def _block_level(net: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """Return how far each coming stretch of four weeks lies off the usual, a day."""
-    blocks = (net - net.mean())[: len(net) // 28 * 28].reshape(-1, 28).mean(axis=1)
-    blocks = np.sort(blocks * np.sqrt(len(blocks) / max(1, len(blocks) - 1)))
-    count = 371 // 28 + 1
-    return blocks[
-        np.minimum((uniform[:, :count] * len(blocks)).astype(int), len(blocks) - 1)
-    ]
+def _blocks(flow: np.ndarray, uniform: np.ndarray, days: int) -> np.ndarray:
+    """Return draws x days: how far coming days lie off the usual, four weeks at a time.
+
+    Whole stretches of the past year are drawn with their days, so that a week's lumps
+    stay lumps.
+    """
+    blocks = (flow - flow.mean())[: len(flow) // 28 * 28].reshape(-1, 28)
+    blocks = blocks[np.argsort(blocks.mean(axis=1), kind="stable")]
+    blocks = blocks * np.sqrt(len(blocks) / max(1, len(blocks) - 1))
+    at = (uniform[:, : days // 28 + 1] * len(blocks)).astype(int)
+    drawn = blocks[np.minimum(at, len(blocks) - 1)]
+    return drawn.reshape(len(uniform), -1)[:, :days]
 
 
-def _weekly_factors(revenue: np.ndarray, chance: np.ndarray, days: int) -> np.ndarray:
-    order = np.argsort(revenue.sum(axis=1), kind="stable")
-    rows = revenue[order][
-        np.minimum((chance * len(revenue)).astype(int), len(revenue) - 1)
-    ]
+def _own_share(off: np.ndarray, factors: np.ndarray) -> float:
+    """Return the part of receipts' own swings that handed-in draws do not carry.
+
+    Variances are compared over four weeks, as shares of receipts; at least a fifth of
+    the swings is kept.
+    """
+    own = float(off[: len(off) // 28 * 28].reshape(-1, 28).mean(axis=1).std())
+    carried = float(factors[:, :4].mean(axis=1).std())
+    return float(np.sqrt(max(0.04, 1 - (carried / max(1e-9, own)) ** 2)))
+
+
+def _chosen(factors: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    order = np.argsort(factors.sum(axis=1), kind="stable")
+    return order[np.minimum((chance * len(order)).astype(int), len(order) - 1)]
+
+
+def _weekly_factors(rows: np.ndarray, days: int) -> np.ndarray:
     factors = np.repeat(rows, 7, axis=1)[:, :days]
     rest = np.repeat(
         factors.mean(axis=1, keepdims=True), days - factors.shape[1], axis=1

@@ -151,6 +151,7 @@ def cash_weeks(told: Cash, currency: str) -> Any:
     return _balance(
         told,
         told.weeks,
+        told.taken,
         told.week_ends,
         title=say("Cash in the coming quarter, week by week"),
         x_title=say("Week's end"),
@@ -163,6 +164,7 @@ def cash_months(told: Cash, currency: str) -> Any:
     return _balance(
         told,
         told.months,
+        told.drawn,
         told.month_ends,
         title=say("Cash in the coming year, month by month"),
         x_title=say("Month end"),
@@ -181,7 +183,7 @@ def cash_chance(told: Cash, *, credit: float) -> Any:
             "high": 100 * (table["by_then"] + table["error"]),
         }
     )
-    return forms.bars(
+    fig = forms.bars(
         frame,
         x="day",
         y="chance",
@@ -191,6 +193,8 @@ def cash_chance(told: Cash, *, credit: float) -> Any:
         x_title=say("Month end"),
         y_title=say("Chance (%)"),
     )
+    fig.update_yaxes(range=[0, max(5.0, 1.1 * float(frame["high"].max()))])
+    return fig
 
 
 def room_left(room: pd.DataFrame) -> Any:
@@ -229,6 +233,7 @@ def draft_months(made: Draft, currency: str) -> Any:
 def _balance(
     told: Cash,
     draws: np.ndarray,
+    taken: np.ndarray,
     ends: list[Any],
     *,
     title: Any,
@@ -256,6 +261,14 @@ def _balance(
         name=str(say("Least that is allowed")),
         line={"dash": "dash", "color": "#b3261e"},
     )
+    if len(told.drawings):
+        fig.add_scatter(
+            x=frame["day"],
+            y=np.median(draws - taken, axis=0),
+            mode="lines",
+            name=str(say("if owners take as in the past year")),
+            line={"dash": "dot", "color": "#5b6876"},
+        )
     return forms.finish(fig, title=title)
 
 

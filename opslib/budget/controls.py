@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from opslib import words
-from opslib.budget.answer import _head, cash_table
+from opslib.budget.answer import cash_table
 from opslib.budget.cash import shortage
 from opslib.findings import Table
+from opslib.findings import heading as _head
 from opslib.show import Outcome, Slider, WhatIf
 from opslib.words import catalogue
 

@@ -14,7 +14,6 @@ from opslib.budget.risk import joint, lines, simulate
 
 KEY = ["line", "kind", "department"]
 BETWEEN_MONTHS = 0.3  # tie of a line's months; each line's year keeps its own spread
-_SPANS = (3, 6, 12)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +28,8 @@ class Books:
         version: The version that is the budget.
         year: First day of the budget's year.
         closed: Months of the year that are closed.
+        estimate: The controllers' own estimate of each unit's year, money: the newest
+            version adopted by the day after the one that is the budget; None without.
     """
 
     units: pd.DataFrame
@@ -38,6 +39,7 @@ class Books:
     version: str
     year: pd.Timestamp
     closed: int
+    estimate: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,58 +125,20 @@ def open_books(
         version=version,
         year=year,
         closed=int((past.columns >= year).sum()),
+        estimate=_estimate(of_year, version, plan.index),
     )
 
 
-def own_history(past: np.ndarray, ahead: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sum of coming months of each unit and the size of its error.
-
-    A blend of means of the newest 3, 6 and 12 months and of last year's months carried
-    on, weighted by how each would have done at earlier month ends.
-
-    Args:
-        past: Units x months, oldest first, at least 8, money.
-        ahead: Months to come.
-
-    Returns:
-        Sums of the coming months (money) and their standard errors as a share.
-
-    Example:
-        >>> total, error = own_history(np.full((1, 24), 5.0), 6)
-        >>> total.round(6).tolist(), bool(error[0] < 0.01)
-        ([30.0], True)
-    """
-    months = past.shape[1]
-    origins = (
-        range(max(6, months - 18), months - ahead + 1)
-        if months - ahead >= 8
-        else range(0)
-    )
-    loss, facts, told = [], [], []
-    for at in origins:
-        tried = _tries(past[:, :at], ahead)
-        fact = past[:, at : at + ahead].sum(axis=1)
-        size = np.abs(past[:, :at]).mean(axis=1) * ahead + 1e-9
-        loss.append(((tried - fact) / size) ** 2)
-        facts.append(fact / size)
-        told.append(tried / size)
-    tries = _tries(past, ahead)
-    wander = noise(past)
-    floor = wander**2 * (1 / ahead + 1 / 9)
-    if not loss:
-        return tries[:3].mean(axis=0), np.sqrt(floor * 1.5) + 1e-4
-    by_unit = np.mean(loss, axis=0)
-    weight = 1 / (by_unit + by_unit.mean(axis=1, keepdims=True) + floor + 1e-9)
-    weight = weight / weight.sum(axis=0)
-    past_error = np.mean(
-        [
-            (np.sum(weight * t, axis=0) - f) ** 2
-            for t, f in zip(told, facts, strict=True)
-        ],
-        axis=0,
-    )
-    error = np.sqrt((past_error + floor) / 2 + 0.5 * np.maximum(past_error - floor, 0))
-    return np.sum(weight * tries, axis=0), error + 1e-4
+def _estimate(
+    versions: pd.DataFrame, version: str, units: pd.MultiIndex
+) -> np.ndarray | None:
+    adopted = pd.to_datetime(versions["adopted"])
+    later = versions[adopted > adopted[versions["version"] == version].min()]
+    if later.empty:
+        return None
+    newest = later.sort_values(["adopted", "version"])["version"].iloc[-1]
+    sums = later[later["version"] == newest].groupby(KEY)["amount"].sum()
+    return sums.reindex(units).fillna(0.0).to_numpy(float)
 
 
 def outlook(
@@ -272,16 +236,22 @@ def rest_of_year(
         / np.where(books.plan.mean(axis=1) > 0, books.plan.mean(axis=1), 1)[:, None]
     )
     shape = np.where(shape > 0.05, shape, 1.0)
-    level, error = own_history(
+    level, error = forecast.own_history(
         books.past / shape[:, books.months.month - 1], 12 - books.closed
     )
     shaped = level * shape[:, books.closed :].mean(axis=1)
-    plain, second = own_history(books.past, 12 - books.closed)
-    rest = (shaped + plain) / 2
-    apart = (shaped - plain) / 2 / np.maximum(np.abs(rest), 1e-9)
-    error = np.sqrt((error**2 + second**2) / 2 + apart**2)
+    plain, second = forecast.own_history(books.past, 12 - books.closed)
+    part = second**2 / (error**2 + second**2)
+    rest = part * shaped + (1 - part) * plain
+    apart = (shaped - plain) / np.maximum(np.abs(rest), 1e-9)
+    error = np.sqrt(
+        part * error**2 + (1 - part) * second**2 + part * (1 - part) * apart**2
+    )
     if method != "ours":
-        rest = forecast.guesses(mine, books.plan)[method].to_numpy() - spent
+        rest = (
+            forecast.guesses(mine, books.plan, books.estimate)[method].to_numpy()
+            - spent
+        )
     return spent, np.maximum(rest, 0.0), error
 
 
@@ -296,6 +266,72 @@ def sales_shocks(books: Books, factors: np.ndarray) -> dict[str, np.ndarray]:
     """
     kinds = books.units["kind"].isin(["revenue", "cost"])
     return dict.fromkeys(books.units.loc[kinds, "line"], factors.mean(axis=1))
+
+
+def advertising_rise(
+    budget: pd.DataFrame, actuals: pd.DataFrame, spend: pd.DataFrame, *, day: dt.date
+) -> float:
+    """Return planned advertising of the open months over that of the past twelve.
+
+    The line is found, not named: the one whose booked months tie with the delivered
+    spend to within a tenth.
+
+    Args:
+        budget: All budget versions; may be empty.
+        actuals: All booked months; may be empty.
+        spend: week, spend; may be empty.
+        day: Today.
+
+    Returns:
+        One where no line ties, or nothing is planned.
+    """
+    if budget.empty or actuals.empty or spend.empty:
+        return 1.0
+    try:
+        books = open_books(budget, actuals, day=day)
+    except ValueError:
+        return 1.0
+    weekly = spend["spend"].astype(float).groupby(pd.to_datetime(spend["week"])).sum()
+    daily = weekly.reindex(
+        pd.date_range(weekly.index.min(), periods=7 * len(weekly), freq="D")
+    ).ffill(limit=6)
+    sums = (daily / 7).groupby(daily.index.to_period("M").to_timestamp()).sum()
+    paid = sums.reindex(books.months[-12:]).to_numpy()
+    booked, expense = books.past[:, -12:], books.units["kind"] == "expense"
+    off = np.abs(booked - paid).sum(axis=1) / max(1e-9, np.nansum(paid))
+    best = int(np.nanargmin(np.where(expense, off, np.inf)))
+    coming = books.plan[best, books.closed :]
+    if not off[best] < 0.1 or coming.sum() <= 0:
+        return 1.0
+    return float(coming.mean() / booked[best].mean())
+
+
+def origins(told: Outlook, sales: simulate.Shared) -> pd.DataFrame:
+    """Return which share of the year end's variance comes from which room's draws.
+
+    A room moves revenue and cost lines by its factor and nothing else, so its share is
+    the variance of that movement over the whole; the rest is the lines' own.
+
+    Args:
+        told: The outlook, drawn with these factors.
+        sales: The factors handed in.
+
+    Returns:
+        One row a room and one for the lines themselves (`own`): origin, spending and
+        result (shares that add up to one).
+    """
+    kind, base = told.table["kind"].to_numpy(), told.expected.sum(axis=1)
+    goods = float(base[kind == "cost"].sum())
+    margin = float(base[kind == "revenue"].sum()) - goods
+    whole = (float(told.draws.total.var()), float(told.result.var()))
+    rows = [
+        (name, *(float(part.var()) * np.array([goods, margin]) ** 2 / whole))
+        for name, part in sales.parts.items()
+    ]
+    frame = pd.DataFrame(rows, columns=["origin", "spending", "result"])
+    rest = 1 - frame[["spending", "result"]].sum()
+    frame.loc[len(frame)] = ["own", *rest]
+    return frame
 
 
 def without(
@@ -313,30 +349,6 @@ def without(
     return np.where(carried > 0, np.maximum(own, 0.2 * error), error)
 
 
-def _tries(past: np.ndarray, ahead: int) -> np.ndarray:
-    """Return guesses x units of the sum of the coming months."""
-    means = [past[:, -min(n, past.shape[1]) :].mean(axis=1) * ahead for n in _SPANS]
-    months = past.shape[1]
-    season = means[2]
-    if months >= 12:
-        same = past[:, months - 12 : months - 12 + ahead].sum(axis=1)
-        span = min(12, months - 12)
-        growth = np.ones(len(past))
-        if span >= 2:
-            before = past[:, months - 12 - span : months - 12].sum(axis=1)
-            now = past[:, months - span :].sum(axis=1)
-            growth = np.where(before > 0, now / np.maximum(before, 1e-9), 1.0)
-        season = same * np.clip(growth, 0.5, 2.0)
-    return np.array([*means, season])
-
-
-def noise(past: np.ndarray) -> np.ndarray:
-    """Return the share by which a month differs from its neighbours' mean."""
-    level = np.abs(past).mean(axis=1) + 1e-9
-    steps = np.diff(past[:, -24:], axis=1)
-    return np.sqrt((steps**2).mean(axis=1) / 2) / level
-
-
 def _scores(books: Books) -> pd.DataFrame:
     """Return how far each closed month lay on the bad side of the year before's level.
 
@@ -351,7 +363,7 @@ def _scores(books: Books) -> pd.DataFrame:
     usual = level.mean(axis=1, keepdims=True)
     size = np.abs(usual) + 1e-9
     swing = np.maximum(
-        noise(books.past)[:, None],
+        forecast.noise(books.past)[:, None],
         level.std(axis=1, ddof=min(1, level.shape[1] - 1))[:, None] / size,
     )
     wide = (swing + 0.01) * size * np.sqrt(1 + 1 / level.shape[1])

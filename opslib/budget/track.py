@@ -14,12 +14,14 @@ import pandas as pd
 from scipy import stats
 
 from opslib import checks
-from opslib.budget import forecast, outlook, warning
+from opslib.budget import forecast, outlook
+from opslib.budget.risk import warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from opslib.budget.outlook import Books
+    from opslib.budget.risk import simulate
 
 STEP = 0.05  # how far one miss moves the level of the next band
 EARLIEST = 5  # errors before the first band is judged
@@ -76,7 +78,7 @@ def year_end(
     books: Books,
     *,
     record: pd.DataFrame,
-    sales: np.ndarray | None = None,
+    sales: simulate.Shared | None = None,
     points: int = 4096,
 ) -> tuple[outlook.Outlook, Trust]:
     """Return the outlook by the method that came nearest, and how far to trust it.
@@ -86,11 +88,11 @@ def year_end(
         actuals: All booked months.
         books: The books of this year.
         record: Earlier predictions of a month's spending.
-        sales: Draws x weeks of sales as factors of expected ones, from the demand room.
+        sales: Draws of sales handed in by the demand and promotion rooms.
         points: Draws in a replicate, a power of two; there are 16 replicates.
     """
     told = trust(budget, actuals, books, record)
-    shocks = None if sales is None else outlook.sales_shocks(books, sales)
+    shocks = None if sales is None else outlook.sales_shocks(books, sales.factors)
     return outlook.outlook(
         books, method=told.method, shocks=shocks, points=points
     ), told
@@ -273,18 +275,22 @@ def past_race(
         books: The books of this year.
 
     Returns:
-        One row a method as `forecast.race`; empty where no earlier year has a budget
-        and twelve booked months.
+        One row a method as `forecast.race`, the controllers' estimate among them where
+        every year had one; empty where no earlier year has a budget and twelve booked
+        months.
     """
     told, facts = [], []
     for before, fact in _earlier(budget, actuals, books, (books.closed,)):
         spent, rest, _ = outlook.rest_of_year(before)
-        table = forecast.guesses(before.past[:, -before.closed :], before.plan)
+        mine = before.past[:, -before.closed :]
+        own = None if books.estimate is None else before.estimate
+        table = forecast.guesses(mine, before.plan, own)
         told.append(table.assign(ours=spent + rest))
         facts.append(fact)
     if not told:
         return pd.DataFrame(columns=["method", "error", "bias", "behind"])
-    return forecast.race(pd.concat(told, ignore_index=True), np.concatenate(facts))
+    table = pd.concat(told, ignore_index=True).dropna(axis="columns")
+    return forecast.race(table, np.concatenate(facts))
 
 
 def winner(race: pd.DataFrame) -> str:
@@ -371,7 +377,7 @@ def month_bands(books: Books, *, coverage: float = 0.8) -> pd.DataFrame:
     spending = (books.units["kind"] != "revenue").to_numpy()
     past = books.past[spending].sum(axis=0)
     told = np.array(
-        [outlook.own_history(past[None, :at], 1)[0][0] for at in range(8, len(past))]
+        [forecast.own_history(past[None, :at], 1)[0][0] for at in range(8, len(past))]
     )
     fact = past[8:]
     errors = (fact - told) / np.maximum(np.abs(told), 1e-9)

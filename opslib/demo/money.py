@@ -25,6 +25,10 @@ _EXPENSES = {
     ("IT", "Administration"): 0.015, ("Travel", "Sales"): 0.008,
     ("Repairs", "Service"): 0.006,
 }  # fmt: skip
+LOAN = {
+    "loan": "L1", "principal": 600_000.0, "rate": 0.05, "starts": dt.date(2023, 1, 1),
+    "ends": dt.date(2028, 1, 1), "monthly_payment": 11_322.0, "minimum_cash": 150_000.0,
+}  # fmt: skip
 OVERRUN = {"Freight": 1.12, "Repairs": 1.08}
 
 
@@ -41,10 +45,7 @@ def make(trade: Trade, *, seed: int) -> dict[str, pd.DataFrame]:
         **bills,
         "dated_payments": dated,
         "cash_days": _cash(bills, dated, trade),
-        "loans": pd.DataFrame(
-            [{"loan": "L1", "principal": 600_000.0, "rate": 0.05, "starts": dt.date(2023, 1, 1),
-              "ends": dt.date(2028, 1, 1), "monthly_payment": 11_322.0, "minimum_cash": 150_000.0}]
-        ),
+        "loans": pd.DataFrame([LOAN]),
         "exchange_rates": _rates(draw),
         **_control(actuals, draw),
         **_goals(budget),
@@ -95,7 +96,7 @@ def _actuals(trade: Trade, draw: np.random.Generator) -> pd.DataFrame:
 
 
 def _budget(actuals: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
-    """Return adopted budgets of 2025 and 2026 and a revised one: last year and 4 %."""
+    """Return adopted and revised budgets of 2025 and 2026: last year and 4 %."""
     parts = []
     for year in (2025, 2026):
         past = actuals[actuals["month"].dt.year == year - 1]
@@ -125,8 +126,9 @@ def _budget(actuals: pd.DataFrame, draw: np.random.Generator) -> pd.DataFrame:
         parts,
         columns=["version", "line", "kind", "department", "month", "amount", "adopted"],
     )
-    revised = frame[frame["version"] == "2026 adopted"].assign(
-        version="2026 revised", adopted=dt.date(2026, 4, 10)
+    revised = frame.assign(
+        version=frame["version"].str.replace("adopted", "revised"),
+        adopted=[dt.date(int(v[:4]), 4, 10) for v in frame["version"]],
     )
     revised["amount"] *= np.where(revised["line"] == "Freight", 1.05, 1.0)
     frame = pd.concat([frame, revised], ignore_index=True)
@@ -224,6 +226,7 @@ def _cash(
         _daily(mine.groupby("paid")["amount"].sum(), days)
         + _daily(dated.groupby("due")["amount"].sum(), days)
         + _daily(ads, days)
+        + LOAN["monthly_payment"] * days.is_month_end
     )
     first = 400_000 * max(0.05, float(sales["amount"].sum()) / 1.4e7)
     outflow = outflow + _drawings(first, inflow - outflow, days)

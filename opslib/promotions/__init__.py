@@ -2,7 +2,7 @@
 
 from opslib.promotions import answer, charts, controls
 from opslib.promotions.journeys import Credit, credit_paths
-from opslib.promotions.mix.curve import ResponseCurve, response_curve
+from opslib.promotions.mix.curve import ResponseCurve, planned_lift, response_curve
 from opslib.promotions.mix.doubt import disagreements, form_spread, next_test
 from opslib.promotions.mix.engine import Mix, fit_mix
 from opslib.promotions.mix.panel import (
@@ -33,6 +33,7 @@ __all__ = [
     "fit_mix",
     "form_spread",
     "next_test",
+    "planned_lift",
     "read_tests",
     "response_curve",
     "score_plans",

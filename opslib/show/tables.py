@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import math
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,9 @@ def data(table: Table) -> dict[str, Any]:
             for n in names
         ],
         "rows": [[_plain(v) for v in row] for row in frame.itertuples(index=False)],
+        "workbooks": {
+            k: base64.b64encode(v).decode() for k, v in table.workbooks.items()
+        },
     }
 
 

@@ -23,9 +23,10 @@ def books(tables):
 @pytest.fixture(scope="session")
 def sold():
     draw = np.random.default_rng(2)
-    return budget.demand_factors(
+    demand = budget.demand_factors(
         draw.poisson(20.0, (30, 50, 26)), np.full(30, 5.0), shared=0.05
     )
+    return budget.together(demand=demand, advertising=draw.normal(1.01, 0.01, 400))
 
 
 @pytest.fixture(scope="session")

@@ -110,11 +110,11 @@ def test_the_page_says_so_where_a_plain_method_wins(year, books):
         assert check.passed is passed
 
 
-def test_tables_and_charts_hold_no_raw_names(year, books):
+def test_tables_and_charts_hold_no_raw_names(year, books, sold):
     told, trust, choices = year
     made = [
         answer.line_table(told, "GBP"), answer.department_table(told, "GBP"), answer.trigger_table(choices, "GBP"), answer.view_table(told, choices, "GBP"),
-        answer.alarm_table(told, false_alarms=0.5), answer.race_table(trust), answer.past_table(trust, "GBP"),
+        answer.origin_table(outlook.origins(told, sold)), answer.alarm_table(told, false_alarms=0.5), answer.race_table(trust), answer.past_table(trust, "GBP"),
     ]  # fmt: skip
     for table in made:
         assert isinstance(table, Table)
@@ -151,6 +151,20 @@ def test_trust_is_scored_on_what_was_known_then(tables, books):
     )
     again = track.month_bands(changed)
     assert np.allclose(bands["low"], again["low"])
+
+
+def test_the_controllers_own_estimate_races_where_every_year_had_one(tables, books):
+    race = track.past_race(tables["budget_lines"], tables["actuals"], books)
+    assert "own estimate" in set(race["method"])
+    revised = tables["budget_lines"].query("version == '2026 revised'")
+    sums = revised.groupby(outlook.KEY)["amount"].sum()
+    want = sums.reindex(pd.MultiIndex.from_frame(books.units)).to_numpy()
+    assert books.estimate == pytest.approx(want)
+    told = outlook.outlook(books, method="own estimate", points=16)
+    assert told.table["forecast"].sum() == pytest.approx(want.sum(), rel=0.02)
+    first = tables["budget_lines"].query("version != '2025 revised'")
+    race = track.past_race(first, tables["actuals"], books)
+    assert "own estimate" not in set(race["method"])
 
 
 def test_earlier_pages_are_scored_with_the_months_that_came(tables):
@@ -198,10 +212,13 @@ def test_scenarios_start_from_the_page_and_move_the_right_way(year, tables):
 def test_the_cash_page_counts_every_month_end_and_sizes_the_credit(
     coming, flows, tables
 ):
-    past = cash.past(flows, day=DAY, dates=4)
+    trust = cash.Trust(
+        past=cash.past(flows, day=DAY, dates=4),
+        kept=cash.kept(NOBODY, flows["cash_days"], day=DAY),
+    )
     said = answer.cash(
         coming,
-        past,
+        trust,
         tables["receivables"],
         credit=0.0,
         bearable=0.01,
@@ -219,10 +236,57 @@ def test_the_cash_page_counts_every_month_end_and_sizes_the_credit(
         answer.cash_table(coming, credit=0.0, currency="GBP"),
         answer.headroom_table(coming, currency="GBP"),
         answer.source_table(coming, "GBP"),
+        answer.cash_past_table(trust, "GBP"),
+        answer.origin_table(cash.origins(coming)),
     ):
         assert set(table.headings) <= set(table.frame.columns)
     assert charts.cash_weeks(coming, "GBP").layout.title.text
     assert charts.cash_chance(coming, credit=0.0).layout.title.text
+
+
+@pytest.mark.parametrize(("carried", "left"), [(0, 1.0), (0.06, 0.8), (0.3, 0.2)])
+def test_variance_that_draws_of_sales_carry_is_taken_out_of_receipts(carried, left):
+    off = np.tile(np.repeat([0.1, -0.1], 28), 6)
+    factors = 1 + carried * np.tile([[1.0], [-1.0]], (50, 26))
+    assert cash._own_share(off, factors) == pytest.approx(left)
+
+
+def test_owners_drawings_are_known_by_their_size_and_never_a_shortage(flows):
+    days = flows["cash_days"].assign(day=pd.to_datetime(flows["cash_days"]["day"]))
+    days = days.sort_values("day").reset_index(drop=True)
+    plain = cash.foresee(flows | {"cash_days": days}, day=DAY, points=64)
+    taken = 40 * float(days["inflow"].tail(364).mean())
+    at = days["day"].isin(pd.to_datetime(["2025-09-30", "2026-03-31"]))
+    more = days.assign(
+        outflow=days["outflow"] + taken * at,
+        closing=days["closing"] - taken * at.cumsum(),
+    )
+    drawn = cash.foresee(flows | {"cash_days": more}, day=DAY, points=64)
+    new = drawn.drawings.index.difference(plain.drawings.index)
+    assert {f"{d:%m-%d}" for d in new} <= {"09-30", "03-31"}
+    assert drawn.drawings.sum() > plain.drawings.sum() + 1.5 * taken
+    gone = float(plain.weeks[:, -1].mean() - drawn.weeks[:, -1].mean())
+    assert gone == pytest.approx(2 * taken, rel=0.05), "the start, not the flow"
+    assert (drawn.taken >= 0).all()
+    assert (np.diff(drawn.taken, axis=1) >= -1e-9).all()
+
+
+def test_balances_of_earlier_pages_are_scored_once_they_are_due(flows):
+    days = flows["cash_days"].assign(day=pd.to_datetime(flows["cash_days"]["day"]))
+    fact = float(days.set_index("day")["closing"].loc["2026-05-31"])
+    rows = [
+        ("2026-04-01", "2026-05-31", 0.5 * fact, fact, 2 * fact),
+        ("2026-05-03", "2026-05-31", 2 * fact, 3 * fact, 4 * fact),
+        ("2026-06-01", "2026-08-31", 1.0, 2.0, 3.0),
+    ]
+    record = pd.DataFrame(rows, columns=["run_day", "due", "q0.1", "q0.5", "q0.9"])
+    got = cash.kept(record, flows["cash_days"], day=DAY)
+    assert got["held"].tolist() == [False], (
+        "the latest page counts; August has not come"
+    )
+    assert got["fact"].tolist() == [fact]
+    said = answer._kept_checks(got)[0].sentence.en
+    assert said.startswith("0 of 1 balances")
 
 
 def test_cash_sliders_move_the_chance_the_right_way(coming, tables):
@@ -315,7 +379,8 @@ def test_the_draft_page_says_what_the_target_asks_and_what_broke(tables, books):
     )
     said = answer.draft(made, wrong, trust, day=DAY, currency="GBP")
     assert not said.checks[0].passed
-    assert "Send the edited draft back" in " ".join(a.what.en for a in said.actions)
+    refused = next(a.what.en for a in said.actions if "it is refused" in a.what.en)
+    assert re.search(r"Look at \w+![A-Z]+\d+", refused)
     tables_shown = [
         answer.draft_table(made, "GBP"),
         answer.growth_table(made, "GBP"),

@@ -1,15 +1,20 @@
 """The budget as a tree, its draft and its control: ties, planted breaches, refusals."""
 
+import dataclasses
 import datetime as dt
+import io
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opslib import budget
-from opslib.budget.plan import control, draft, tree
+from opslib import budget, places
+from opslib.budget.plan import control, draft, form, tree
+from opslib.warehouse import intake, open_store
 
 DAY = dt.date(2026, 6, 28)
 
@@ -121,6 +126,76 @@ def test_an_edited_draft_is_held_to_the_sums_that_were_sent(made, tables, tmp_pa
         budget.returned(plans, made, version="x")
     with pytest.raises(ValueError, match="keep the lines of the draft"):
         budget.returned(plans[plans["line"] != "Rent"], made, version="2027 edited")
+
+
+def _load_back(sent, made, language):
+    """Load a workbook through the intake as a company would, and read what came in."""
+    raw = places.raw("firm")
+    raw.mkdir(parents=True, exist_ok=True)
+    (raw / "budget_form.xlsx").write_bytes(form.workbook(made, language))
+    path = places.company_home("firm") / "budget_form.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    told = form.mapping(sent, language) | {"files": "budget_form.xlsx"}
+    path.write_text(yaml.safe_dump(told, allow_unicode=True), "utf-8")
+    done = intake.load("firm", path).deliveries[0]
+    with open_store("firm") as store:
+        return done, store.read("budget_lines")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_workbook_of_departments_comes_back_through_the_intake(
+    made, home, language
+):
+    renamed = made.cells.assign(version="2027 agreed")
+    done, back = _load_back(made, dataclasses.replace(made, cells=renamed), language)
+    assert done.loaded == {"budget_lines": len(made.cells)}
+    assert set(back["version"]) == {"2027 agreed"}
+    came = draft.check_return(
+        back, made, version="2027 agreed", record=pd.DataFrame(), day=DAY
+    )
+    assert came.ties["tied"].all()
+    assert set(came.ties["cells"]) == {""}
+
+
+def test_a_changed_cell_is_refused_and_named_as_it_stands_in_the_workbook(made):
+    key = ["line", "department", "month"]
+    hit = made.cells[key].eq(["Travel", "Sales", pd.Timestamp("2027-05-01")])
+    edited = made.cells.assign(
+        version="x", amount=made.cells["amount"] + 300.0 * hit.all(axis=1)
+    )
+    came = draft.check_return(edited, made, version="x", record=pd.DataFrame(), day=DAY)
+    wrong = came.ties[~came.ties["tied"]]
+    assert len(wrong) == 3
+    assert wrong["cells"].nunique() == 1
+    sheet, cell = wrong["cells"].iloc[0].split("!")
+    book = openpyxl.load_workbook(io.BytesIO(form.workbook(made, "en")))
+    row = book[sheet][cell].row
+    assert sheet == "Sales"
+    assert book[sheet].cell(row, 2).value == "Travel"
+    assert book[sheet].cell(3, book[sheet][cell].column).value == "2027-05"
+    amount = made.cells.loc[hit.all(axis=1), "amount"].iloc[0]
+    assert book[sheet][cell].value == pytest.approx(amount)
+
+
+def test_the_workbook_locks_sums_as_formulas_and_leaves_amounts_free(made):
+    book = openpyxl.load_workbook(io.BytesIO(form.workbook(made, "en")))
+    seen = openpyxl.load_workbook(io.BytesIO(form.workbook(made, "en")), data_only=True)
+    assert set(made.cells["department"]) < set(book.sheetnames)
+    for name in set(made.cells["department"]):
+        sheet, values = book[name], seen[name]
+        assert sheet.protection.sheet
+        heads = [c.value for c in sheet[3]]
+        for row in range(4, sheet.max_row):
+            for head, cell in zip(heads, sheet[row], strict=True):
+                month = head[:4].isdigit()
+                assert cell.protection.locked is not month, (name, cell.coordinate)
+                if head[:1] == "Q" or head in ("Year", "Difference"):
+                    assert str(cell.value).startswith("="), cell.coordinate
+            told = {h: c.value for h, c in zip(heads, values[row], strict=True)}
+            year = sum(told[h] for h in heads if h[:4].isdigit())
+            assert told["Year"] == pytest.approx(year)
+            assert told["Year"] == pytest.approx(told["Sent out"])
+            assert told["Difference"] == 0
 
 
 def test_versions_are_locked_once_adopted_and_changes_are_found(tables):

@@ -141,19 +141,67 @@ def test_sales_bridge_finds_a_planted_price_rise_and_is_silent_without_last_year
     assert why.sales_bridge(frame[frame["month"] >= "2026"], books).empty
 
 
-def test_demand_and_promotion_draws_reach_the_year_as_one_uncertainty(books, sold):
-    lift = np.random.default_rng(9).normal(1.1, 0.03, (300, 1))
-    both = budget.together(sold, lift)
-    assert both.mean() == pytest.approx(1.1, abs=0.005)
-    spread = np.hypot(sold.mean(axis=1).std(), 0.03 / 1.1)
-    assert both.mean(axis=1).std() / 1.1 == pytest.approx(spread, rel=0.1)
-    kind = books.units["kind"].to_numpy()
-    alone, joined = (
-        outlook.outlook(books, points=64, shocks=budget.sales_shocks(books, f)).expected
-        for f in (sold, both)
+def test_demand_and_promotion_draws_reach_the_year_as_one_uncertainty(books):
+    draw = np.random.default_rng(9)
+    demand = budget.demand_factors(
+        draw.poisson(20.0, (30, 50, 26)), np.full(30, 5.0), shared=0.05
     )
-    told = outlook.outlook(books, points=64, shocks=budget.sales_shocks(books, both))
-    spent = told.table["spent"].to_numpy()
-    rest = (told.draws.by_line - spent)[:, kind == "revenue"].mean()
-    assert rest == pytest.approx(1.1 * alone[kind == "revenue"].sum(), rel=0.01)
-    assert np.allclose(alone, joined)
+    lift = draw.normal(1.1, 0.03, (300, 1))
+    both = budget.together(demand=demand, advertising=lift)
+    alone = budget.together(demand=demand)
+    assert both.factors.mean() == pytest.approx(1.1, abs=0.005)
+    spread = np.hypot(demand.mean(axis=1).std(), 0.03 / 1.1)
+    drawn = both.factors.mean(axis=1)
+    assert drawn.std() / 1.1 == pytest.approx(spread, rel=0.1)
+    assert drawn == pytest.approx(both.parts["demand"] * both.parts["advertising"])
+    kind = books.units["kind"].to_numpy()
+    told = {
+        name: outlook.outlook(
+            books, points=64, shocks=budget.sales_shocks(books, of.factors)
+        )
+        for name, of in {"alone": alone, "both": both}.items()
+    }
+    assert np.allclose(told["alone"].expected, told["both"].expected)
+    table = told["both"].table
+    rest = (table["forecast"] - table["spent"])[kind == "revenue"].sum()
+    expected = told["both"].expected[kind == "revenue"].sum()
+    assert rest == pytest.approx(1.1 * expected, rel=0.01)
+
+
+def test_the_share_of_each_room_is_what_its_draws_alone_would_give(books):
+    draw = np.random.default_rng(4)
+    sold = budget.together(
+        demand=draw.normal(1, 0.06, 4096), advertising=draw.normal(1, 0.03, 4096)
+    )
+    told = outlook.outlook(
+        books, points=256, shocks=budget.sales_shocks(books, sold.factors)
+    )
+    got = budget.origins(told, sold).set_index("origin")
+    assert got.sum().to_numpy() == pytest.approx([1, 1])
+    ratio = got.loc["demand"] / got.loc["advertising"]
+    assert ratio.to_numpy() == pytest.approx([4, 4], rel=0.1)
+    goods = told.expected[(books.units["kind"] == "cost").to_numpy()].sum()
+    want = (0.06 * goods) ** 2 / told.draws.total.var()
+    assert got.loc["demand", "spending"] == pytest.approx(want, rel=0.05)
+    still = budget.together(demand=np.ones(8), advertising=np.ones(1))
+    assert budget.origins(told, still)["spending"].tolist() == [0, 0, 1]
+
+
+def test_advertising_is_found_among_the_lines_and_its_planned_rise_read(tables):
+    spend = tables["marketing_spend"].assign(
+        week=lambda f: pd.to_datetime(f["day"]).dt.to_period("W").dt.start_time
+    )
+    day = pd.Timestamp("2026-06-28").date()
+    plans, actuals = tables["budget_lines"], tables["actuals"]
+    rise = budget.advertising_rise(plans, actuals, spend, day=day)
+    line = actuals[actuals["line"] == "Advertising"].sort_values("month")
+    planned = plans.query("line == 'Advertising' and version == '2026 adopted'")
+    want = planned["amount"].mean() / line["amount"].tail(12).mean()
+    assert rise == pytest.approx(want, rel=1e-6)
+    double = plans.assign(amount=plans["amount"] * 2)
+    assert budget.advertising_rise(double, actuals, spend, day=day) == pytest.approx(
+        2 * rise
+    )
+    other = spend.assign(spend=spend["spend"] * 3)
+    for nothing in ((plans, actuals, other), (plans.head(0), actuals, spend)):
+        assert budget.advertising_rise(*nothing, day=day) == 1

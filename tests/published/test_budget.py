@@ -6,6 +6,7 @@ leaving the scored departments or years out, as each test says.
 """
 
 import datetime as dt
+import itertools
 import json
 
 import numpy as np
@@ -14,8 +15,8 @@ import pytest
 from scipy import stats
 
 from opslib import demo
-from opslib.budget import cash, forecast, outlook, track, warning
-from opslib.budget.risk import joint, lines, measure, simulate, why
+from opslib.budget import cash, forecast, outlook, track
+from opslib.budget.risk import joint, lines, measure, simulate, warning, why
 
 pytestmark = pytest.mark.published
 
@@ -292,6 +293,10 @@ def test_run_lengths_equal_the_published_ones(anchors):
     for weight, width in ((0.2, 2.962), (0.1, 2.814), (0.4, 3.054)):
         got = warning.ewma_run_length(weight, width)
         assert got == pytest.approx(500, rel=0.02)
+    watch = warning.solve_watch(lines=12, false_alarms=0.5)
+    width = warning.solve_smoothed(3 * 12 / 0.5)
+    assert 2 * warning.ewma_run_length(0.2, width) == pytest.approx(72, rel=1e-3)
+    assert watch.smoothed[1.0] == warning.ewma_run_length(0.2, width, shift=1.0)
 
 
 def test_cash_below_zero_at_any_month_end_is_exact_and_simulated(anchors):
@@ -303,6 +308,14 @@ def test_cash_below_zero_at_any_month_end_is_exact_and_simulated(anchors):
     assert (paths[:, -1] < 0).mean() == pytest.approx(0.1363, abs=0.003)
 
 
+FLOWS = (
+    "cash_days",
+    "receivables",
+    "payables",
+    "dated_payments",
+    "loans",
+    "exchange_rates",
+)
 EXPENSES = [
     "Freight, Purchasing",
     "IT, Administration",
@@ -311,10 +324,21 @@ EXPENSES = [
 ]
 
 
-def _planted(seeds):
-    """Give the books of planted companies: year 2025 in July and December, 2026 in June."""
+def _tables(seeds):
     for seed in range(seeds):
-        tables = demo.make(size=0.01, seed=seed).tables
+        made = demo.make(size=0.01, seed=seed).tables
+        yield {n: made[n] for n in (*FLOWS, "budget_lines", "actuals")}
+
+
+@pytest.fixture(scope="module")
+def fifty():
+    """Return the money of fifty planted companies; no limit or blend was set on them."""
+    return list(_tables(50))
+
+
+def _planted(companies):
+    """Give books: year 2025 in July and December, 2026 in June."""
+    for tables in companies:
         days = (dt.date(2025, 7, 20), dt.date(2025, 12, 20), dt.date(2026, 6, 28))
         yield (
             tables["actuals"],
@@ -360,7 +384,7 @@ def _alarms(books, watch, names):
 
 
 @pytest.mark.slow
-def test_chance_of_overrun_is_calibrated_over_fifty_companies():
+def test_chance_of_overrun_is_calibrated_over_fifty_companies(fifty):
     """Year 2025 with six months closed; limits and blends were set on other seeds.
 
     Total spending and every line that varies, against ten bins and their binomial
@@ -368,7 +392,7 @@ def test_chance_of_overrun_is_calibrated_over_fifty_companies():
     The same fifty companies judge early warning: in 2025 nothing shifted, so every
     alarm is false; from January 2026 Freight costs a planted 12 % more.
     """
-    told = list(_planted(50))
+    told = list(_planted(fifty))
     for chance, over in _calibration(told):
         bins = track.reliability(chance, over)
         assert bins["inside"].all(), bins
@@ -395,5 +419,47 @@ def test_chance_of_overrun_is_calibrated_over_fifty_companies():
 
 
 def test_chance_of_overrun_is_calibrated_on_a_few_companies():
-    for chance, over in _calibration(_planted(6)):
+    for chance, over in _calibration(_planted(_tables(6))):
         assert track.reliability(chance, over)["inside"].all()
+
+
+@pytest.mark.slow
+def test_ranges_of_totals_and_lines_hold_what_they_say(fifty):
+    """Year 2025 with three, five, seven and nine months closed, all fifty companies.
+
+    The companies share one calendar of advertising waves, so a single date may hold
+    more or less; what the dates hold together must be near the 80 % told.
+    """
+    whole, parts = [], []
+    for tables, closed in itertools.product(fifty, (3, 5, 7, 9)):
+        actuals = tables["actuals"]
+        books = outlook.open_books(
+            tables["budget_lines"], actuals, day=dt.date(2025, closed + 1, 20)
+        )
+        got = outlook.outlook(books, points=16)
+        fact = actuals[actuals["month"].dt.year == 2025].groupby(outlook.KEY)["amount"]
+        fact = fact.sum().reindex(pd.MultiIndex.from_frame(books.units)).to_numpy()
+        table = got.table.assign(
+            held=(fact >= got.table["low"]) & (fact <= got.table["high"])
+        )
+        parts.append(table.loc[~table["line"].isin(["Payroll", "Rent"]), "held"])
+        low, high = np.quantile(got.draws.total, [0.1, 0.9])
+        whole.append(low <= fact[(table["kind"] != "revenue").to_numpy()].sum() <= high)
+    assert 0.75 <= np.mean(whole) <= 0.90
+    assert 0.75 <= np.concatenate(parts).mean() <= 0.85
+
+
+@pytest.mark.slow
+def test_cash_ranges_hold_four_to_thirteen_weeks_ahead(fifty):
+    """Six dates of a year, ten companies; season and persistence were set on others."""
+    told = [
+        cash.past({n: tables[n] for n in FLOWS}, day=dt.date(2026, 6, 28), dates=12)
+        for tables in fifty[:10]
+    ]
+    past = pd.concat(told)
+    held = past.groupby("week")["held"].mean()
+    assert 0.70 <= past["held"].mean() <= 0.90
+    assert held.loc[4] >= 0.70
+    ours = (past["middle"] - past["fact"]).abs().mean()
+    naive = (past["naive"] - past["fact"]).abs().mean()
+    assert ours < 0.8 * naive

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks
-from opslib.budget import outlook, track
-from opslib.budget.plan import tree
+from opslib.budget import forecast, outlook, track
+from opslib.budget.plan import form, tree
 from opslib.budget.risk import lines, simulate
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Return:
     """What came back from Excel, and the versions it stands beside.
 
     Attributes:
-        ties: Sums that must hold, as `tree.ties`.
+        ties: Sums that must hold, as `form.blame`.
         versions: The year's versions, as `tree.versions`.
         changed: Adopted versions that changed since an earlier page, as `tree.locked`.
     """
@@ -163,7 +163,7 @@ def draft(
     )
     cells.insert(0, "version", f"{months[0]:%Y} draft")
     error = outlook.without(
-        outlook.own_history(books.past, 12)[1],
+        forecast.own_history(books.past, 12)[1],
         units["line"],
         outlook.sales_shocks(books, demand[:, None]),
     )
@@ -327,8 +327,11 @@ def check_return(
     """
     year = made.cells["month"].iloc[0].year - 1
     table = tree.versions(budget, day=day, year=year)
+    cells = returned(budget, made, version=version)
     return Return(
-        ties=tree.ties(returned(budget, made, version=version), wholes(made.cells)),
+        ties=form.blame(
+            tree.ties(cells, wholes(made.cells)), form.changes(made, cells)
+        ),
         versions=table,
         changed=tree.locked(record, table),
     )

@@ -7,6 +7,8 @@ from scipy import special, stats
 
 from opslib import checks
 
+_MOST = 0.995  # a sample tie beyond this is read as this
+
 
 def valid_correlation(
     matrix: np.ndarray, *, rounds: int = 200
@@ -107,12 +109,15 @@ def normal_correlation(rank_correlation: np.ndarray) -> np.ndarray:
 def from_history(changes: np.ndarray, *, weight: float | None = None) -> np.ndarray:
     """Return lines' correlation from few past rows, drawn towards their common mean.
 
-    With few rows a sample correlation is mostly noise; the mean correlation of all
-    pairs is steadier, and the weight says how much of it is used.
+    With few rows a sample correlation is mostly noise. On Fisher's scale its error is
+    the same for every pair, so the spread of the pairs beyond that error says how much
+    of each pair's own value to believe (empirical Bayes): a strong tie, such as sales
+    and their cost, stays; chance ties go to the mean. A line that never changes is tied
+    to none.
 
     Args:
         changes: One row a period, one column a line; at least 4 rows.
-        weight: Share of the common mean, from 0 to 1; by default lines / (lines + rows).
+        weight: Share of the common mean, from 0 to 1; by default as the pairs say.
 
     Returns:
         A valid correlation matrix.
@@ -127,17 +132,21 @@ def from_history(changes: np.ndarray, *, weight: float | None = None) -> np.ndar
     """
     rows, lines = changes.shape
     checks.at_least(rows, 4, "past periods", "Give a correlation instead.")
-    weight = lines / (lines + rows) if weight is None else weight
-    checks.between(weight, "weight", low=0, high=1)
-    if lines == 1:
-        return np.eye(1)
+    if weight is not None:
+        checks.between(weight, "weight", low=0, high=1)
     ranks = stats.rankdata(changes, axis=0)
     spread = ranks.std(axis=0)
     ranks = (ranks - ranks.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     sample = normal_correlation(np.clip(ranks.T @ ranks / rows, -1, 1))
-    off = ~np.eye(lines, dtype=bool)
-    common = float(np.clip(sample[off].mean(), 0, 0.95))
-    mixed = (1 - weight) * sample + weight * common
+    known = np.outer(spread > 0, spread > 0) & ~np.eye(lines, dtype=bool)
+    if not known.any():
+        return np.eye(lines)
+    score = np.arctanh(np.clip(sample, -_MOST, _MOST))
+    common = max(0.0, float(score[known].mean()))
+    error = 1 / max(1, rows - 3)
+    if weight is None:
+        weight = min(1.0, error / max(1e-9, float(score[known].var())))
+    mixed = np.where(known, np.tanh((1 - weight) * score + weight * common), 0.0)
     np.fill_diagonal(mixed, 1.0)
     return valid_correlation(mixed)[0]
 

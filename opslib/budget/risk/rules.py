@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import special
 
 from opslib import checks
-from opslib.budget import outlook
+from opslib.budget import forecast
 from opslib.budget.risk import lines
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def choices(
     """
     spending = (books.units["kind"] != "revenue").to_numpy()
     soft = (books.units["kind"] == "expense").to_numpy() & (
-        outlook.noise(books.past) > 0.02
+        forecast.noise(books.past) > 0.02
     )
     flexible = told.expected[soft].sum(axis=0)
     table = triggers(

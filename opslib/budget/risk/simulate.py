@@ -239,26 +239,40 @@ def demand_factors(
     return own * np.exp(shared * normal - shared**2 / 2)[:, None]
 
 
-def together(*factors: np.ndarray, seed: int = 1) -> np.ndarray:
-    """Return the factors of several rooms as one: demand times a promotion's lift.
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """Draws of sales from several rooms as one uncertainty.
+
+    Attributes:
+        factors: Draws x weeks of sales as factors of expected ones, all rooms together.
+        parts: Room's word to its own factor in each of these draws, mean over weeks.
+    """
+
+    factors: np.ndarray
+    parts: dict[str, np.ndarray]
+
+
+def together(*, seed: int = 1, **rooms: np.ndarray) -> Shared:
+    """Return the factors of several rooms as one: demand times what promotions change.
 
     Rooms do not know each other's draws, so their rows are paired by lot.
 
     Args:
-        factors: Draws x weeks each (or draws alone), any number of draws.
         seed: Seed of the pairing.
+        rooms: Draws x weeks each (or draws alone), any number of draws.
 
     Example:
-        >>> lift = np.array([[1.0], [1.2]])
-        >>> together(np.full((4, 3), 2.0), lift).mean(axis=0).round(6).tolist()
-        [2.2, 2.2, 2.2]
+        >>> both = together(demand=np.full((4, 3), 2.0), lift=np.array([1.0, 1.2]))
+        >>> both.factors.mean(axis=0).round(6).tolist(), sorted(both.parts)
+        ([2.2, 2.2, 2.2], ['demand', 'lift'])
     """
-    draw, rows = np.random.default_rng(seed), max(len(f) for f in factors)
-    parts = [draw.permutation(np.resize(np.arange(len(f)), rows)) for f in factors]
-    product = np.ones(1)
-    for factor, order in zip(factors, parts, strict=True):
-        product = product * np.asarray(factor, float)[order]
-    return product
+    draw, count = np.random.default_rng(seed), max(len(f) for f in rooms.values())
+    product, parts = np.ones((1, 1)), {}
+    for name, given in rooms.items():
+        order = draw.permutation(np.resize(np.arange(len(given)), count))
+        rows = np.asarray(given, float).reshape(len(given), -1)[order]
+        product, parts[name] = product * rows, rows.mean(axis=1)
+    return Shared(factors=product, parts=parts)
 
 
 class _Path:

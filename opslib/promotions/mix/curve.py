@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from opslib import checks
-from opslib.promotions.mix.engine import Mix, contributions
+from opslib.promotions.mix.engine import Mix, contributions, fit_mix
+from opslib.promotions.mix.panel import company_panel
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from opslib.promotions.mix.forms import Array
 
 YEAR = 52
@@ -138,3 +141,46 @@ def response_curve(mix: Mix, *, points: int = 20) -> ResponseCurve:
         levels=scales * usual[:, None],
         added=added,
     )
+
+
+def planned_lift(
+    sales: pd.DataFrame,
+    spend: pd.DataFrame,
+    holidays: pd.DataFrame,
+    promotions: pd.DataFrame,
+    *,
+    rise: float,
+    sweeps: int = 40,
+) -> Array:
+    """Return draws of sales under planned advertising, as factors of sales as they go.
+
+    What advertising added at last year's spend is in every forecast already; only what
+    the planned rise or cut changes is drawn here, from the fitted response.
+
+    Args:
+        sales: As `company_panel`.
+        spend: As `company_panel`; may be empty.
+        holidays: As `company_panel`.
+        promotions: As `company_panel`.
+        rise: Planned spend over last year's, all channels alike.
+        sweeps: Effort of the search.
+
+    Returns:
+        One factor a draw; one alone where nothing changes or a year of spend lacks.
+
+    Raises:
+        ValueError: The rise is negative.
+
+    Example:
+        >>> import pandas as pd
+        >>> none = pd.DataFrame(columns=["week", "region", "channel", "spend"])
+        >>> planned_lift(none, none, none, none, rise=1.2).tolist()
+        [1.0]
+    """
+    checks.between(rise, "rise", low=0)
+    if rise == 1 or spend["week"].nunique() < YEAR:
+        return np.ones(1)
+    mix = fit_mix(company_panel(sales, spend, holidays, promotions), sweeps=sweeps)
+    curve = response_curve(mix)
+    weekly = mix.panel.sales.sum(axis=0)[-YEAR:].mean()
+    return 1 + (curve.total(curve.now * rise) - curve.total(curve.now)) / weekly

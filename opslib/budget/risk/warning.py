@@ -10,6 +10,10 @@ from scipy import optimize, stats
 
 from opslib import checks
 
+_WEIGHT = 0.2  # weight of the newest month in the smoothed mean
+_SOONEST = 2.2  # months; a chart of both sides alarms after half, at least one
+_LATEST = 1e7  # months; beyond, the integral equation is no longer solved exactly
+_SHIFTS = (0.5, 1.0, 1.5, 2.0)
 SHIFT = 1.0  # shift to be seen soon, in standard deviations of a month
 
 
@@ -22,6 +26,7 @@ class Watch:
         drift: What a month may lie above expectation without counting, in sds.
         false_alarms: False alarms a quarter over all lines that the limit gives.
         delay: Shift in sds to mean months until it is seen.
+        smoothed: The same by a smoothed mean (EWMA) with as few false alarms.
         lines: Lines watched.
     """
 
@@ -29,6 +34,7 @@ class Watch:
     drift: float
     false_alarms: float
     delay: dict[float, float]
+    smoothed: dict[float, float]
     lines: int
 
 
@@ -115,16 +121,39 @@ def solve_watch(*, lines: int, false_alarms: float, drift: float = SHIFT / 2) ->
     limit = optimize.brentq(
         lambda h: np.log(cusum_run_length(h, drift=drift) / wanted), 0.01, 25, xtol=1e-6
     )
+    width = solve_smoothed(float(np.clip(wanted, _SOONEST, _LATEST)))
     return Watch(
         limit=float(limit),
         drift=drift,
         false_alarms=3 * lines / cusum_run_length(limit, drift=drift),
-        delay={
-            s: cusum_run_length(limit, drift=drift, shift=s)
-            for s in (0.5, 1.0, 1.5, 2.0)
-        },
+        delay={s: cusum_run_length(limit, drift=drift, shift=s) for s in _SHIFTS},
+        smoothed={s: ewma_run_length(_WEIGHT, width, shift=s) for s in _SHIFTS},
         lines=lines,
     )
+
+
+def solve_smoothed(months: float) -> float:
+    """Return the width of a smoothed mean's limit that gives a mean time to a false alarm.
+
+    One side is watched, so a chart with both sides alarms in half the time.
+
+    Args:
+        months: Mean months to a false alarm on the watched side, from 2.2 to ten million.
+
+    Returns:
+        Width in standard deviations of the smoothed mean, weight of the newest 0.2.
+
+    Example:
+        >>> round(solve_smoothed(1000), 3)
+        2.962
+    """
+    checks.between(months, "months", low=_SOONEST, high=_LATEST)
+    return float(
+        optimize.brentq(
+            lambda w: np.log(2 * ewma_run_length(_WEIGHT, w) / months),
+            0.01, 5.8, xtol=1e-6,
+        )
+    )  # fmt: skip
 
 
 def alarms(scores: pd.DataFrame, watch: Watch) -> pd.DataFrame:
