@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from opslib.inventory.ahead.rolling import Backtest, Forecast
     from opslib.inventory.demand import Panel
     from opslib.inventory.health import Health
-    from opslib.inventory.ordering.orders import Decision, Terms, Tuned
+    from opslib.inventory.ordering.orders import Decision
+    from opslib.inventory.ordering.terms import Terms
+    from opslib.inventory.ordering.tuning import Tuned
 
 say = catalogue(__package__ or "opslib.inventory")
+_LATE_DAYS = 14
 _SHEET_DIGITS = {
     "at_delivery": 1, "expected": 1, "pack_effect": 1, "gain_more": 2, "gain_less": 2,
 }  # fmt: skip
@@ -95,7 +98,6 @@ def reorder(made: Decision, told: Terms, *, day: dt.date, currency: str) -> Find
     listed, tuned, test, coming = made.listed, made.tuned, made.test, made.coming
     chosen = listed[listed["order"] > 0]
     money, units = float(chosen["money"].sum()), float(chosen["order"].sum())
-    need = float(listed["expected"].sum())
     error = tests.total_error(test) * 1.28
     low, high = units * (1 - error), units * (1 + error)
     if told.stock_known:
@@ -129,14 +131,16 @@ def reorder(made: Decision, told: Terms, *, day: dt.date, currency: str) -> Find
             *_edit_checks(made.priced, currency),
             *_forecast_checks(tests.combined(test)),
         ),
-        caveats=_order_caveats(told, need),
+        caveats=_order_caveats(told, listed),
         predictions=_predictions(coming),
         facts={"order_money": money, "order_units": units},
     )
 
 
-def health(found: Health, *, day: dt.date, currency: str) -> Finding:
-    """Return the finding on stock: money lying still, shelves empty, counts."""
+def health(
+    found: Health, *, day: dt.date, currency: str, card: pd.DataFrame | None = None
+) -> Finding:
+    """Return the finding on stock: money lying still, shelves empty, counts, suppliers."""
     over = float(found.rows["over_money"].sum())
     whole = float(found.rows["money"].sum())
     lost = float(found.rows["lost_weekly"].sum())
@@ -195,6 +199,19 @@ def health(found: Health, *, day: dt.date, currency: str) -> Finding:
                 unit=currency,
             )
         )
+    if card is not None and card["latest"].max() > _LATE_DAYS:
+        worst = card.loc[card["latest"].idxmax()]
+        actions.append(
+            Action(
+                what=say(
+                    "Agree delivery days anew with {supplier}: an order came {days} days late.",
+                    supplier=str(worst["supplier"]),
+                    days=words.number(worst["latest"], 0),
+                ),
+                owner=say("Purchasing"),
+                due=day + dt.timedelta(days=14),
+            )
+        )
     checks = (
         Check(name=say("Counts agree with the books"), passed=None if np.isnan(found.accuracy) else found.accuracy >= 0.95,
               sentence=say("{share} of counts found what the books said.", share=words.percent(found.accuracy, 1)) if not np.isnan(found.accuracy) else say("No count was delivered.")),
@@ -247,8 +264,36 @@ def sheet_table(listed: pd.DataFrame, *, day: dt.date, currency: str) -> Table:
             "gain_more": Heading(label=say("One unit more"), kind="money", unit=currency),
             "gain_less": Heading(label=say("One unit less"), kind="money", unit=currency),
             "lead_weeks": Heading(label=say("Weeks to delivery"), **number),
+            "supplier": Heading(label=say("Supplier")),
+            "days": Heading(label=say("Days to deliver"), **number),
+            "slow": Heading(label=say("Slow"), **number),
+            "held_back": Heading(label=say("Left out, would age"), **number),
         },
         rows_shown=5,
+    )  # fmt: skip
+
+
+def choice_table(told: Terms, *, currency: str) -> Table:
+    """Return the items that several suppliers deliver, and who is taken."""
+    frame = told.choices.reindex(
+        columns=["item", "supplier", "taken", "unit", "price", "rejected", "days", "slow", "on_time"]
+    )  # fmt: skip
+    names = told.frame.drop_duplicates("item").set_index("item")["name"]
+    yes = say("taken")
+    return Table(
+        name="suppliers", title=say("Items with several suppliers, cheapest good unit first"),
+        frame=frame.assign(name=frame["item"].map(names), taken=[yes if t else "" for t in frame["taken"]]),
+        headings={
+            "name": Heading(label=say("Name")), "item": Heading(label=say("Item")),
+            "supplier": Heading(label=say("Supplier")), "taken": Heading(label=say("Choice")),
+            "unit": Heading(label=say("A good unit costs"), kind="money", unit=currency, digits=2),
+            "price": Heading(label=say("Price"), kind="money", unit=currency, digits=2),
+            "rejected": Heading(label=say("Rejected"), kind="percent", digits=1),
+            "days": Heading(label=say("Days to deliver"), kind="number", digits=0),
+            "slow": Heading(label=say("Slow"), kind="number", digits=0),
+            "on_time": Heading(label=say("On time"), kind="percent"),
+        },
+        rows_shown=10,
     )  # fmt: skip
 
 
@@ -453,6 +498,8 @@ def supplier_table(card: pd.DataFrame, *, currency: str) -> Table:
             "supplier": Heading(label=say("Supplier")),
             "orders": Heading(label=say("Orders"), kind="number", digits=0),
             "on_time": Heading(label=say("On time"), kind="percent"),
+            "late_days": Heading(label=say("Days late, mean"), kind="number", digits=1),
+            "latest": Heading(label=say("Days late, worst"), kind="number", digits=0),
             "rejected": Heading(label=say("Rejected"), kind="percent", digits=1),
             "lead_days": Heading(label=say("Days to deliver"), kind="number", digits=0),
             "lead_low": Heading(label=say("Fast"), kind="number", digits=0),
@@ -587,8 +634,16 @@ def _order_actions(
     return tuple(actions)
 
 
-def _order_caveats(told: Terms, need: float) -> tuple[Text, ...]:
+def _order_caveats(told: Terms, listed: pd.DataFrame) -> tuple[Text, ...]:
     caveats = []
+    aged = listed[listed["held_back"] > 0]
+    if len(aged):
+        caveats.append(
+            say(
+                "{lines} lines are ordered lower or not at all, because a pack would outlast its shelf life; smaller packs would help.",
+                lines=words.number(len(aged), 0),
+            )
+        )
     if told.assumed:
         named = words.listing([_assumption(a) for a in told.assumed])
         caveats.append(
@@ -682,19 +737,31 @@ def _reason(row: object) -> Text:
         parts = [
             say("changed by the buyer from {was}", was=words.number(row.proposed, 0))
         ]
+    if row.held_back > 0:
+        parts.append(
+            say("{units} fewer, they would outlast their shelf life", units=words.number(row.held_back, 0))
+        )  # fmt: skip
     if not np.isnan(row.on_time):
-        known = (
-            say(
-                "only supplier so far, {share} on time",
-                share=words.percent(row.on_time),
-            )
-            if row.suppliers <= 1
-            else say(
-                "usual supplier, {share} on time", share=words.percent(row.on_time)
-            )
-        )
-        parts.append(known)
+        parts += [
+            say("arrives in {days} days, one in ten after {slow}", days=words.number(row.days, 0), slow=words.number(row.slow, 0)),
+            _whose(row),
+        ]  # fmt: skip
     return Text("; ".join(t.en for t in parts), "；".join(t.zh for t in parts))
+
+
+def _whose(row: object) -> Text:
+    """Return why this supplier: the only one, or cheaper for a good unit than the next."""
+    if pd.isna(row.other):
+        return say(
+            "only supplier so far, {share} on time", share=words.percent(row.on_time)
+        )
+    return say(
+        "{supplier}, not {other}: a good unit costs {saving} less, {days} days against {other_days}, {share} on time against {other_share}",
+        supplier=str(row.supplier), other=str(row.other),
+        saving=words.percent(row.saving, 1), days=words.number(row.days, 0),
+        other_days=words.number(row.other_days, 0), share=words.percent(row.on_time),
+        other_share=words.percent(row.other_on_time),
+    )  # fmt: skip
 
 
 def _age(name: str) -> Text:

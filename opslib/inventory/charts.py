@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from opslib.inventory.ahead.rolling import Backtest, Forecast
     from opslib.inventory.demand import Panel
     from opslib.inventory.health import Health
-    from opslib.inventory.ordering.orders import Tuned
+    from opslib.inventory.ordering.tuning import Tuned
 
 say = catalogue(__package__ or "opslib.inventory")
 

@@ -119,7 +119,9 @@ def supplier_card(orders: pd.DataFrame) -> pd.DataFrame:
         orders: Purchase orders; those not received yet count only as open.
 
     Returns:
-        supplier, orders, on_time (share received by the promised day), rejected (share
+        One row for each supplier, most days late first, from the orders of the last
+        year: supplier, orders, on_time (share received by the promised day), late_days
+        (mean days after the promised day), latest (most days after it), rejected (share
         of units), lead_days (median), lead_low and lead_high (10 and 90 % of orders),
         over_contract (money paid above contract), open_units.
 
@@ -129,15 +131,19 @@ def supplier_card(orders: pd.DataFrame) -> pd.DataFrame:
     if orders.empty:
         msg = "no purchase order was delivered; load purchase_orders"
         raise ValueError(msg)
+    orders = orders[
+        orders["ordered"] > orders["ordered"].max() - pd.Timedelta(days=364)
+    ]
     done = orders.dropna(subset=["received"])
-    days = (done["received"] - done["ordered"]).dt.days
+    late = (done["received"] - done["promised"]).dt.days
     frame = done.assign(
-        days=days,
-        in_time=done["received"] <= done["promised"],
+        days=(done["received"] - done["ordered"]).dt.days, in_time=late <= 0,
+        late=late.clip(lower=0),
         over=(done["price"] - done["contract_price"]) * done["quantity"],
-    )
+    )  # fmt: skip
     card = frame.groupby("supplier").agg(
         orders=("order", "size"), on_time=("in_time", "mean"),
+        late_days=("late", "mean"), latest=("late", "max"),
         lead_days=("days", "median"), lead_low=("days", lambda d: d.quantile(0.1)),
         lead_high=("days", lambda d: d.quantile(0.9)), over_contract=("over", "sum"),
         units=("quantity_received", "sum"), bad=("quantity_rejected", "sum"),
@@ -146,8 +152,8 @@ def supplier_card(orders: pd.DataFrame) -> pd.DataFrame:
     card = card.assign(
         rejected=card["bad"] / card["units"].clip(lower=1e-9),
         open_units=waiting.reindex(card.index).fillna(0),
-    )
-    return card.drop(columns=["units", "bad"]).sort_values("on_time").reset_index()
+    ).drop(columns=["units", "bad"])
+    return card.sort_values("late_days", ascending=False).reset_index()
 
 
 def _variation(units: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import pytest
 
 from opslib import inventory
 from opslib.inventory.demand import Panel
-from opslib.inventory.ordering.orders import Terms
+from opslib.inventory.ordering.terms import Terms
 
 
 def _panel(units):

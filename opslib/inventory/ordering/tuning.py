@@ -13,9 +13,10 @@ from opslib.inventory.ahead import forecast
 from opslib.inventory.ahead.rolling import DRIFT
 from opslib.inventory.demand import Panel, fill
 from opslib.inventory.ordering import policies, simulate
+from opslib.inventory.ordering.terms import LATEST
 
 if TYPE_CHECKING:
-    from opslib.inventory.ordering.orders import Terms
+    from opslib.inventory.ordering.terms import Terms
 
 GRID = (0.60, 0.70, 0.80, 0.85, 0.90, 0.94, 0.97, 0.985, 0.995)
 _NEARER = 0.1
@@ -73,6 +74,7 @@ class _Trial:
         short: Money for one unit lost.
         pack: Units in a case.
         lead: Weeks to delivery.
+        leads: Chance of each lead time, the usual one moved to `lead`; or None.
         seed: Seed of the paths.
     """
 
@@ -82,6 +84,7 @@ class _Trial:
     short: np.ndarray
     pack: np.ndarray
     lead: int
+    leads: np.ndarray | None
     seed: int
 
 
@@ -91,8 +94,8 @@ def tune(
 ) -> Tuned:  # fmt: skip
     """Find the level that costs least on past windows, in money, by simulation.
 
-    Each window is lived through with lost sales and full packs by three policies on
-    the same demand: cover of recent weeks (the usual), the textbook's critical ratio,
+    Each window is lived through with lost sales, full packs and deliveries as late as
+    the supplier's have been, by three policies on the same demand: cover of recent weeks (the usual), the textbook's critical ratio,
     and each level of the grid. The level is chosen on the older windows; the money of
     the newest is the proof and is not used to choose.
 
@@ -197,8 +200,21 @@ def _trial(
         short=(part["price"] - part["cost"]).clip(lower=0.01).to_numpy(),
         pack=part["pack"].to_numpy(float),
         lead=int(part["lead_weeks"].median()),
+        leads=_around(told, rows, int(part["lead_weeks"].median())),
         seed=seed,
     )
+
+
+def _around(told: Terms, rows: np.ndarray, lead: int) -> np.ndarray | None:
+    """Return chances of lead times with each row's usual one moved to the same week."""
+    if told.leads is None:
+        return None
+    leads, usual = told.leads[rows], told.frame["lead_weeks"].to_numpy(int)[rows]
+    moved = np.zeros((len(rows), lead + LATEST + 1))
+    for week in range(leads.shape[1]):
+        at = np.clip(week - usual + lead, 0, lead + LATEST)
+        np.add.at(moved, (np.arange(len(rows)), at), leads[:, week])
+    return moved
 
 
 def _window(
@@ -210,23 +226,21 @@ def _window(
     Each week foretells anew from the weeks known by then, as a weekly run does.
     """
     panel, rows, lead = trial.panel, trial.rows, trial.lead + longer
+    leads, late = _lateness(trial, longer, weeks, cut)
+    far = lead + 1 if leads is None else leads.shape[1]
     demand = np.nan_to_num(np.round(fill(panel.units[rows])[:, cut : cut + weeks]))
-    season = forecast.season_index(
-        panel.units[:, :cut], panel.weeks[:cut], weeks + lead + 1
-    )
+    season = forecast.season_index(panel.units[:, :cut], panel.weeks[:cut], weeks + far)
     spread = forecast.dispersion_of(panel.units[rows, :cut], season)
     paths, usual = [], []
     for now in range(cut, cut + weeks):
-        known, ahead = panel.units[rows, :now], season[: now + lead + 1]
-        mean = forecast.levels(known, ahead, lead + 1)
+        known, ahead = panel.units[rows, :now], season[: now + far]
+        mean = forecast.levels(known, ahead, far)
         told = forecast.spread(
             mean, dispersion=spread, drift=DRIFT,
             draws=120, seed=trial.seed + now,
         )  # fmt: skip
         if nearer:
-            fact = np.hstack([demand[:, now - cut :][:, : lead + 1], mean])[
-                :, : lead + 1
-            ]
+            fact = np.hstack([demand[:, now - cut :][:, :far], mean])[:, :far]
             told = told + nearer * (fact[:, None, :] - told)
         paths.append(told)
         usual.append(forecast.moving_average(known, np.ones(now + lead + 2), lead + 2))
@@ -234,21 +248,36 @@ def _window(
     start, pipe = np.round(2 * first_mean[:, 0]), np.round(first_mean)
     pipe = np.repeat(pipe, max(1, lead), axis=1)
     rules: dict[object, simulate.Policy] = {
-        n: policies.by_chance(paths, level, trial.pack) for n, level in levels.items()
+        n: policies.by_chance(paths, level, trial.pack, leads)
+        for n, level in levels.items()
     }
     rules["usual"] = policies.cover(lambda week: usual[week], trial.pack)
-    late = slice(min(lead, weeks - 1) if first is None else first, None)
+    counted = slice(min(lead, weeks - 1) if first is None else first, None)
     found = {}
     for name, rule in rules.items():
         out = simulate.simulate(
             demand, rule, on_hand=start, pipeline=pipe,
-            holding_cost=trial.hold, shortage_cost=trial.short,
+            holding_cost=trial.hold, shortage_cost=trial.short, late=late,
         )  # fmt: skip
-        kept = out.stock[:, late].mean(axis=1)
+        kept = out.stock[:, counted].mean(axis=1)
         found[name] = {
-            "cost": float(out.cost[:, late].sum()),
+            "cost": float(out.cost[:, counted].sum()),
             "stock": float(kept.sum()),
             "money": float((kept * trial.hold * 52).sum()),
-            "fill": float(out.sold[:, late].sum() / max(1.0, demand[:, late].sum())),
+            "fill": float(
+                out.sold[:, counted].sum() / max(1.0, demand[:, counted].sum())
+            ),
         }
     return found
+
+
+def _lateness(
+    trial: _Trial, longer: int, weeks: int, seed: int
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return chances of lead times, and a lateness drawn for each row and week."""
+    if trial.leads is None:
+        return None, None
+    leads = np.pad(trial.leads, ((0, 0), (longer, 0)))
+    at = np.random.default_rng([trial.seed, seed]).random((len(leads), weeks, 1))
+    drawn = (at > np.cumsum(leads, axis=1)[:, None, :-1]).sum(axis=2)
+    return leads, drawn - (trial.lead + longer)
