@@ -45,7 +45,7 @@ def demand(
     total, low, high = _total(coming, test, confidence)
     scores = tests.combined(test)
     last_year = (
-        float(np.nansum(panel.units[:, -52 : -52 + coming.mean.shape[1]]))
+        float(np.nansum(panel.best_known()[:, -52 : -52 + coming.mean.shape[1]]))
         if panel.units.shape[1] >= 52
         else 0.0
     )
@@ -348,9 +348,7 @@ def risk_table(listed: pd.DataFrame) -> Table:
 def forecast_table(coming: Forecast, panel: Panel) -> Table:
     """Return coming demand by item and place."""
     sums = coming.paths.sum(axis=2)
-    recent = np.nanmean(
-        np.where(np.isnan(panel.units[:, -13:]), 0, panel.units[:, -13:]), axis=1
-    )
+    recent = np.nanmean(np.nan_to_num(panel.best_known()[:, -13:]), axis=1)
     frame = coming.keys.assign(
         expected=coming.mean.sum(axis=1), low=np.quantile(sums, 0.1, axis=1),
         high=np.quantile(sums, 0.9, axis=1), recent=recent * coming.mean.shape[1],
@@ -676,7 +674,8 @@ def _watch(
 ) -> tuple[Action, ...]:
     weeks = coming.mean.shape[1]
     recent = (
-        np.nan_to_num(np.nanmean(np.nan_to_num(panel.units[:, -8:]), axis=1)) * weeks
+        np.nan_to_num(np.nanmean(np.nan_to_num(panel.best_known()[:, -8:]), axis=1))
+        * weeks
     )
     rise = (coming.mean.sum(axis=1) - recent) * np.nan_to_num(panel.price)
     at = int(np.argmax(rise))
@@ -778,7 +777,8 @@ def _method_name(name: str) -> Text:
         "levels": say("mean of one, three and six months"), "smoothing": say("smoothing"),
         "ETS": say("smoothing with trend"), "theta": say("theta lines"),
         "Croston": say("gaps and sizes"), "TSB": say("gaps that may fade out"),
-        "IMAPA": say("several rhythms"), "boosted trees": say("one model for all items"),
+        "ADIDA": say("sums over the usual gap"), "IMAPA": say("several rhythms"),
+        "CES": say("smoothing whose gain moves"), "boosted trees": say("one model for all items"),
         "combination": say("one model for all items, joined with means"),
         "ours": say("this page"),
     }  # fmt: skip

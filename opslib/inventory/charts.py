@@ -23,7 +23,7 @@ say = catalogue(__package__ or "opslib.inventory")
 def demand_ahead(panel: Panel, coming: Forecast, test: Backtest) -> Any:
     """Return past units and what comes, with its 80 % range."""
     past = pd.DataFrame(
-        {"week": panel.weeks, "past": np.nansum(panel.units, axis=0)}
+        {"week": panel.weeks, "past": np.nansum(panel.best_known(), axis=0)}
     ).iloc[-52:]
     sums = coming.paths.sum(axis=0)
     error = 1.28 * np.hypot(

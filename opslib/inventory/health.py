@@ -59,7 +59,7 @@ def stock_health(
     if stock.empty:
         msg = "no stock was delivered; load stock_days (opslib template stock_days)"
         raise ValueError(msg)
-    recent = panel.units[:, -13:]
+    recent = panel.best_known()[:, -13:]
     known = (~np.isnan(recent)).sum(axis=1)
     weekly = np.nansum(recent, axis=1) / np.maximum(known, 1)
     year = panel.units[:, -52:]
@@ -165,7 +165,7 @@ def _variation(units: np.ndarray) -> np.ndarray:
 
 
 def _idle(panel: Panel, rows: pd.DataFrame) -> np.ndarray:
-    sold = np.nan_to_num(panel.units) > 0
+    sold = np.nan_to_num(panel.best_known()) > 0
     last = sold.shape[1] - 1 - np.argmax(sold[:, ::-1], axis=1)
     weeks = pd.Series(
         (sold.shape[1] - 1 - last) * 7, index=pd.MultiIndex.from_frame(panel.keys)
@@ -208,7 +208,7 @@ def _over_range(
     Drawing alone lifts the money (a shortfall counts nothing), so the range is laid
     around the money of the weeks as they were.
     """
-    recent = panel.units[:, -13:]
+    recent = panel.best_known()[:, -13:]
     at = pd.MultiIndex.from_frame(panel.keys).get_indexer(
         pd.MultiIndex.from_frame(rows[["item", "place"]])
     )

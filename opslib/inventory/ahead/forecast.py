@@ -106,6 +106,13 @@ def theta(units: np.ndarray, season: np.ndarray, ahead: int) -> Means:
     )
 
 
+def ces(units: np.ndarray, season: np.ndarray, ahead: int) -> Means:
+    """Complex smoothing: level and what it gains move together (statsforecast)."""
+    from statsforecast.models import AutoCES
+
+    return _classic(lambda: AutoCES(season_length=1, model="N"), units, season, ahead)
+
+
 def croston(units: np.ndarray, season: np.ndarray, ahead: int) -> Means:
     """Croston's method in the form of Syntetos and Boylan (statsforecast)."""
     from statsforecast.models import CrostonSBA
@@ -118,6 +125,13 @@ def tsb(units: np.ndarray, season: np.ndarray, ahead: int) -> Means:
     from statsforecast.models import TSB
 
     return _classic(lambda: TSB(alpha_d=0.1, alpha_p=0.1), units, season, ahead)
+
+
+def adida(units: np.ndarray, season: np.ndarray, ahead: int) -> Means:
+    """Smoothing of sums as long as the gaps between sales (statsforecast)."""
+    from statsforecast.models import ADIDA
+
+    return _classic(ADIDA, units, season, ahead)
 
 
 def imapa(units: np.ndarray, season: np.ndarray, ahead: int) -> Means:
@@ -155,7 +169,9 @@ METHODS: dict[str, Callable[..., Means]] = {
     "theta": theta,
     "Croston": croston,
     "TSB": tsb,
+    "ADIDA": adida,
     "IMAPA": imapa,
+    "CES": ces,
     "boosted trees": boosted,
     "combination": combination,
 }

@@ -22,9 +22,10 @@ QUICK = (
     "smoothing",
     "Croston",
     "TSB",
+    "ADIDA",
     "IMAPA",
 )
-ALL = (*QUICK, "ETS", "theta", "combination")
+ALL = (*QUICK, "ETS", "theta", "CES", "combination")
 GLOBAL = ("boosted trees", "combination")
 DRIFT = 0.25
 _SPORADIC = 0.5
@@ -202,19 +203,20 @@ def foretell(
         cluster: Address of a Dask cluster that shares the items, as in `by_rows`; the
             trees learn from all items at once and stay here.
     """
-    season = forecast.season_index(panel.units, panel.weeks, weeks)
-    kind = kinds(panel.units)
-    mean = np.zeros((len(panel.units), weeks))
+    units = panel.best_known()
+    season = forecast.season_index(units, panel.weeks, weeks)
+    kind = kinds(units)
+    mean = np.zeros((len(units), weeks))
     method = np.array([test.chosen[k] for k in kind], dtype=object)
     for name in set(method):
         pick = np.flatnonzero(method == name)
-        work, own = forecast.METHODS[name], panel.units[pick]
+        work, own = forecast.METHODS[name], units[pick]
         mean[pick] = (
             work(own, season, weeks)
             if name in GLOBAL
             else by_rows(work, own, season, weeks, cluster=cluster)
         )
-    level = forecast.dispersion_of(panel.units, season)
+    level = forecast.dispersion_of(units, season)
     if test.agreed:
         mean = with_totals(panel, mean, level[:, None] * mean + (DRIFT * mean) ** 2)
     paths = forecast.spread(mean, dispersion=level, drift=DRIFT, draws=draws, seed=seed)
@@ -235,8 +237,9 @@ def _score_origin(
     seed: int,
 ) -> pd.DataFrame:
     """Forecast from one origin with what was known then, and score the sum ahead."""
-    past, actual = panel.units[rows, :cut], panel.units[rows, cut : cut + ahead]
-    season = forecast.season_index(panel.units[:, :cut], panel.weeks[:cut], ahead)
+    best = panel.best_known()[:, :cut]
+    past, actual = best[rows], panel.units[rows, cut : cut + ahead]
+    season = forecast.season_index(best, panel.weeks[:cut], ahead)
     good = ~np.isnan(actual).any(axis=1) & (~np.isnan(past)).any(axis=1)
     past, total = past[good], actual[good].sum(axis=1)
     kind = kinds(past)
@@ -269,10 +272,10 @@ def _sums_help(panel: Panel, ahead: int, origins: int) -> bool:
     """Return whether moved items foretold each place's sum better on choice origins."""
     places = pd.factorize(panel.keys["place"])[0]
     sums = (places[None, :] == np.unique(places)[:, None]).astype(float)
-    missed = np.zeros(2)
+    missed, best = np.zeros(2), panel.best_known()
     for back in range(origins, 1, -1):
         cut = len(panel.weeks) - back * ahead
-        past = replace(panel, units=panel.units[:, :cut], weeks=panel.weeks[:cut])
+        past = replace(panel, units=best[:, :cut], weeks=panel.weeks[:cut], floor=None)
         season = forecast.season_index(past.units, past.weeks, ahead)
         mean = forecast.levels(past.units, season, ahead)
         spread = forecast.dispersion_of(past.units, season)

@@ -77,7 +77,7 @@ def price_edits(
     rows = pd.MultiIndex.from_frame(panel.keys).get_indexer(
         pd.MultiIndex.from_frame(changed[["item", "place"]])
     )
-    demand = np.nan_to_num(fill(panel.units))
+    demand = np.nan_to_num(fill(panel.best_known()))
     parts = []
     for row, line in zip(rows, changed.to_dict("records"), strict=True):
         lead = int(np.nan_to_num(line.get("lead_weeks", 1), nan=1))

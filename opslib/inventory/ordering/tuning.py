@@ -228,12 +228,13 @@ def _window(
     panel, rows, lead = trial.panel, trial.rows, trial.lead + longer
     leads, late = _lateness(trial, longer, weeks, cut)
     far = lead + 1 if leads is None else leads.shape[1]
-    demand = np.nan_to_num(np.round(fill(panel.units[rows])[:, cut : cut + weeks]))
-    season = forecast.season_index(panel.units[:, :cut], panel.weeks[:cut], weeks + far)
-    spread = forecast.dispersion_of(panel.units[rows, :cut], season)
+    best = panel.best_known()
+    demand = np.nan_to_num(np.round(fill(best[rows])[:, cut : cut + weeks]))
+    season = forecast.season_index(best[:, :cut], panel.weeks[:cut], weeks + far)
+    spread = forecast.dispersion_of(best[rows, :cut], season)
     paths, usual = [], []
     for now in range(cut, cut + weeks):
-        known, ahead = panel.units[rows, :now], season[: now + far]
+        known, ahead = best[rows, :now], season[: now + far]
         mean = forecast.levels(known, ahead, far)
         told = forecast.spread(
             mean, dispersion=spread, drift=DRIFT,
@@ -244,7 +245,7 @@ def _window(
             told = told + nearer * (fact[:, None, :] - told)
         paths.append(told)
         usual.append(forecast.moving_average(known, np.ones(now + lead + 2), lead + 2))
-    first_mean = forecast.levels(panel.units[rows, :cut], season[: cut + 1], 1)
+    first_mean = forecast.levels(best[rows, :cut], season[: cut + 1], 1)
     start, pipe = np.round(2 * first_mean[:, 0]), np.round(first_mean)
     pipe = np.repeat(pipe, max(1, lead), axis=1)
     rules: dict[object, simulate.Policy] = {
