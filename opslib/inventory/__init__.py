@@ -22,6 +22,7 @@ from opslib.inventory.ordering.simulate import (
 )
 from opslib.inventory.ordering.terms import Terms, terms
 from opslib.inventory.ordering.tuning import Tuned, Worth, tune, worth
+from opslib.inventory.plans import with_plans
 
 __all__ = [
     "Backtest",
@@ -54,5 +55,6 @@ __all__ = [
     "terms",
     "total_error",
     "tune",
+    "with_plans",
     "worth",
 ]

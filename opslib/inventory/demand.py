@@ -23,6 +23,8 @@ class Panel:
         masked: Share of weeks after the first sale that are unknown.
         floor: Units sold in weeks that an empty shelf hid, zero elsewhere; None where
             none is hidden. Demand was at least that.
+        known: What is known in advance of past and coming weeks, features by rows by
+            weeks, as `with_plans` adds it; or None.
     """
 
     keys: pd.DataFrame
@@ -32,6 +34,7 @@ class Panel:
     promoted: np.ndarray
     masked: float
     floor: np.ndarray | None = None
+    known: np.ndarray | None = None
 
     def best_known(self) -> np.ndarray:
         """Return demand with hidden weeks at what is usual or what was sold, if more.
@@ -57,6 +60,7 @@ class Panel:
             promoted=self.promoted[pick],
             masked=self.masked,
             floor=None if self.floor is None else self.floor[pick],
+            known=None if self.known is None else self.known[:, pick],
         )
 
 

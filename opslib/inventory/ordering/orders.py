@@ -58,7 +58,8 @@ def decide(
     weeks = told.longest + 3
     test = tests.backtest(panel, ahead=4)
     coming = tests.foretell(panel, test, weeks=weeks, draws=120)
-    tuned = tune(panel, told, holding_rate=holding_rate)
+    drift = tests.drift_of(panel, test)
+    tuned = tune(panel, told, holding_rate=holding_rate, drift=drift)
     listed = plan(
         coming, told, level=tuned.level, holding_rate=holding_rate, budget=budget
     )
@@ -69,7 +70,9 @@ def decide(
         tuned=tuned,
         test=test,
         coming=coming,
-        worth=worth(panel, told, level=tuned.level, holding_rate=holding_rate),
+        worth=worth(
+            panel, told, level=tuned.level, holding_rate=holding_rate, drift=drift
+        ),
         priced=price_edits(edits, panel, told, holding_rate=holding_rate),
     )
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 GRID = (0.60, 0.70, 0.80, 0.85, 0.90, 0.94, 0.97, 0.985, 0.995)
 _NEARER = 0.1
+_SEED = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,7 @@ class _Trial:
         pack: Units in a case.
         lead: Weeks to delivery.
         leads: Chance of each lead time, the usual one moved to `lead`; or None.
-        seed: Seed of the paths.
+        drift: How far a level drifts, by series used.
     """
 
     panel: Panel
@@ -85,12 +86,12 @@ class _Trial:
     pack: np.ndarray
     lead: int
     leads: np.ndarray | None
-    seed: int
+    drift: np.ndarray
 
 
 def tune(
     panel: Panel, told: Terms, *, holding_rate: float, windows: int = 6, weeks: int = 8,
-    sample: int = 300, seed: int = 1,
+    sample: int = 300, drift: float | np.ndarray = DRIFT,
 ) -> Tuned:  # fmt: skip
     """Find the level that costs least on past windows, in money, by simulation.
 
@@ -106,12 +107,12 @@ def tune(
         windows: Past windows, the newest last; fewer where the history is short.
         weeks: Weeks of a window.
         sample: Series used, drawn at random.
-        seed: Seed.
+        drift: How far a level drifts, one or by series of the panel.
 
     Returns:
         The level, its curve and money by window.
     """
-    trial = _trial(panel, told, holding_rate, sample, seed)
+    trial = _trial(panel, told, holding_rate, sample, drift)
     windows = max(1, min(windows, (len(panel.weeks) - 26) // weeks))
     cuts = [len(panel.weeks) - back * weeks for back in range(windows, 0, -1)]
     ratio = policies.critical_ratio(holding=trial.hold, shortage=trial.short)
@@ -144,7 +145,7 @@ def tune(
 
 def worth(
     panel: Panel, told: Terms, *, level: np.ndarray, holding_rate: float,
-    windows: int = 3, sample: int = 150, seed: int = 1,
+    windows: int = 3, sample: int = 150, drift: float | np.ndarray = DRIFT,
 ) -> Worth:  # fmt: skip
     """Return what a day of lead time and a point of accuracy are worth in a year.
 
@@ -159,9 +160,9 @@ def worth(
         holding_rate: Yearly cost of stock as a share of its value.
         windows: Past windows of ten weeks.
         sample: Series used, drawn at random.
-        seed: Seed.
+        drift: How far a level drifts, one or by series of the panel.
     """
-    trial = _trial(panel, told, holding_rate, sample, seed)
+    trial = _trial(panel, told, holding_rate, sample, drift)
     weeks, first = 10, min(trial.lead + 1, 9)
     windows = max(2, min(windows, (len(panel.weeks) - 20) // weeks))
     levels = {"ours": np.asarray(level)[trial.rows]}
@@ -186,12 +187,13 @@ def worth(
 
 
 def _trial(
-    panel: Panel, told: Terms, holding_rate: float, sample: int, seed: int
-) -> _Trial:
+    panel: Panel, told: Terms, holding_rate: float, sample: int,
+    drift: float | np.ndarray,
+) -> _Trial:  # fmt: skip
     checks.between(holding_rate, "holding_rate", low=0, open_low=True, high=5)
     rows = np.arange(len(panel.units))
     if len(rows) > sample:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, sample, replace=False))
+        rows = np.sort(np.random.default_rng(_SEED).choice(rows, sample, replace=False))
     part = told.frame.iloc[rows]
     return _Trial(
         panel=panel,
@@ -201,7 +203,7 @@ def _trial(
         pack=part["pack"].to_numpy(float),
         lead=int(part["lead_weeks"].median()),
         leads=_around(told, rows, int(part["lead_weeks"].median())),
-        seed=seed,
+        drift=np.broadcast_to(drift, len(panel.units))[rows],
     )
 
 
@@ -237,8 +239,8 @@ def _window(
         known, ahead = best[rows, :now], season[: now + far]
         mean = forecast.levels(known, ahead, far)
         told = forecast.spread(
-            mean, dispersion=spread, drift=DRIFT,
-            draws=120, seed=trial.seed + now,
+            mean, dispersion=spread, drift=trial.drift,
+            draws=120, seed=_SEED + now,
         )  # fmt: skip
         if nearer:
             fact = np.hstack([demand[:, now - cut :][:, :far], mean])[:, :far]
@@ -279,6 +281,6 @@ def _lateness(
     if trial.leads is None:
         return None, None
     leads = np.pad(trial.leads, ((0, 0), (longer, 0)))
-    at = np.random.default_rng([trial.seed, seed]).random((len(leads), weeks, 1))
+    at = np.random.default_rng([_SEED, seed]).random((len(leads), weeks, 1))
     drawn = (at > np.cumsum(leads, axis=1)[:, None, :-1]).sum(axis=2)
     return leads, drawn - (trial.lead + longer)
