@@ -46,7 +46,7 @@ class ForkedProvisioner(LocalProvisioner):
         told = {
             "connection_file": self.parent.connection_file,
             "cwd": kwargs.get("cwd") or str(Path.cwd()),
-            "env": {**os.environ, **(kwargs.get("env") or {})},
+            "env": dict(kwargs.get("env") or os.environ),
         }
         try:
             self.process = await asyncio.to_thread(lambda: _Forked(_ask(told)))
