@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 say = catalogue(__package__ or "opslib.inventory")
 _LATE_DAYS = 14
+_ALIKE = 0.03
 _SHEET_DIGITS = {
     "at_delivery": 1, "expected": 1, "pack_effect": 1, "gain_more": 2, "gain_less": 2,
 }  # fmt: skip
@@ -71,7 +72,7 @@ def demand(
     if panel.masked > 0:
         caveats.append(
             say(
-                "{share} of item weeks had an empty shelf; their demand counts as unknown, not as zero.",
+                "{share} of item weeks had an empty shelf; they count as demand of at least what sold.",
                 share=words.percent(panel.masked, 1),
             )
         )
@@ -232,12 +233,12 @@ def order_table(listed: pd.DataFrame, *, currency: str) -> Table:
         name="orders", title=say("What to order, most valuable first"),
         frame=listed[listed["order"] > 0].round({"money": 2, "gain": 2}).assign(reason=lambda f: [_reason(r) for r in f.itertuples()]),
         headings={
-            "name": Heading(label=say("Name")), "item": Heading(label=say("Item")),
-            "place": Heading(label=say("Place")), "supplier": Heading(label=say("Supplier")),
+            "name": Heading(label=say("Name")), "place": Heading(label=say("Place")),
             "order": Heading(label=say("Order"), kind="number", digits=0, unit=""),
             "money": Heading(label=say("Money"), kind="money", unit=currency),
+            "supplier": Heading(label=say("Supplier")),
             "gain": Heading(label=say("Expected gain"), kind="money", unit=currency),
-            "reason": Heading(label=say("Why")),
+            "reason": Heading(label=say("Why")), "item": Heading(label=say("Item")),
         },
     )  # fmt: skip
 
@@ -404,6 +405,19 @@ def over_table(found: Health, *, currency: str) -> Table:
     )  # fmt: skip
 
 
+def loss_table(found: Health, *, currency: str) -> Table:
+    """Return what counts found missing, by place and cause."""
+    return Table(
+        name="losses", title=say("Goods missing at counts"), frame=found.counts,
+        headings={
+            "place": Heading(label=say("Place")), "cause": Heading(label=say("Cause")),
+            "missing": Heading(label=say("Units missing"), kind="number", digits=0),
+            "money": Heading(label=say("Money"), kind="money", unit=currency),
+        },
+        rows_shown=10,
+    )  # fmt: skip
+
+
 def count_table(found: Health, *, currency: str) -> Table:
     """Return what to count this week."""
     return Table(
@@ -482,7 +496,7 @@ def scrap_table(found: Health, *, currency: str) -> Table:
             "name": Heading(label=say("Name")), "place": Heading(label=say("Place")),
             "quantity": Heading(label=say("Units"), kind="number", digits=0),
             "value": Heading(label=say("Money"), kind="money", unit=currency),
-            "reason": Heading(label=say("Reason")), "approver": Heading(label=say("Approver")),
+            "reason": Heading(label=say("Reason")), "approver": Heading(label=say("Approver (usual)")),
         },
         rows_shown=10,
     )  # fmt: skip
@@ -686,11 +700,25 @@ def _watch(
             owner=say("Purchasing"), due=day + dt.timedelta(days=7),
             value=max(0.0, float(rise[at])) if currency else None, unit=currency,
         ),
-        Action(
-            what=say("Tell the departments of promotions planned for these weeks; they are not in the data yet."),
-            owner=say("Marketing"), due=day + dt.timedelta(days=7),
-        ),
+        Action(what=_planned(panel, coming), owner=say("Marketing"), due=day + dt.timedelta(days=7)),
     )  # fmt: skip
+
+
+def _planned(panel: Panel, coming: Forecast) -> Text:
+    """Return what to do about promotions: keep what was planned, or tell what is not."""
+    first, weeks = len(panel.weeks), coming.mean.shape[1]
+    on = np.zeros(len(panel.units), bool)
+    if panel.known is not None:
+        on = (panel.known[0, :, first : first + weeks] > 0).any(axis=1)
+    on &= np.isin(coming.method, tests.GLOBAL)
+    if not on.any():
+        return say(
+            "Tell the departments of promotions planned for these weeks; this forecast knows of none."
+        )
+    return say(
+        "Keep the promotions planned for these weeks: {lines} lines are foretold with them.",
+        lines=words.number(int(on.sum()), 0),
+    )
 
 
 def _predictions(coming: Forecast) -> tuple[Prediction, ...]:
@@ -754,12 +782,20 @@ def _whose(row: object) -> Text:
         return say(
             "only supplier so far, {share} on time", share=words.percent(row.on_time)
         )
+    told = {
+        "supplier": str(row.supplier), "other": str(row.other),
+        "saving": words.percent(row.saving, 1), "share": words.percent(row.on_time),
+    }  # fmt: skip
+    alike = row.days == row.other_days
+    if alike and abs(row.on_time - row.other_on_time) < _ALIKE:
+        return say(
+            "{supplier}, not {other}: a good unit costs {saving} less, as soon and as punctual ({share} on time)",
+            **told,
+        )
     return say(
         "{supplier}, not {other}: a good unit costs {saving} less, {days} days against {other_days}, {share} on time against {other_share}",
-        supplier=str(row.supplier), other=str(row.other),
-        saving=words.percent(row.saving, 1), days=words.number(row.days, 0),
-        other_days=words.number(row.other_days, 0), share=words.percent(row.on_time),
-        other_share=words.percent(row.other_on_time),
+        days=words.number(row.days, 0), other_days=words.number(row.other_days, 0),
+        other_share=words.percent(row.other_on_time), **told,
     )  # fmt: skip
 
 

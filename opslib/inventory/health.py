@@ -24,7 +24,7 @@ class Health:
         counts: place, cause, missing units and money found by counts.
         accuracy: Share of counts without a difference.
         to_count: item, place, risk: what to count first.
-        scrap: Requests awaiting approval.
+        scrap: Requests awaiting approval, with who usually approves in that place.
         over_range: Money beyond need at the low and high end of an 80 % range.
     """
 
@@ -93,7 +93,7 @@ def stock_health(
         if len(takes)
         else np.nan,
         to_count=_to_count(rows, takes),
-        scrap=scrap[scrap["approved"].isna()] if len(scrap) else scrap,
+        scrap=_waiting(scrap),
         over_range=_over_range(panel, rows, cover_weeks),
     )
 
@@ -154,6 +154,16 @@ def supplier_card(orders: pd.DataFrame) -> pd.DataFrame:
         open_units=waiting.reindex(card.index).fillna(0),
     ).drop(columns=["units", "bad"])
     return card.sort_values("late_days", ascending=False).reset_index()
+
+
+def _waiting(scrap: pd.DataFrame) -> pd.DataFrame:
+    """Return requests not approved yet; who approved most in the place is to decide."""
+    if scrap.empty:
+        return scrap
+    done = scrap.dropna(subset=["approved", "approver"])
+    usual = done.groupby("place")["approver"].agg(lambda a: a.mode().iloc[0])
+    waits = scrap[scrap["approved"].isna()]
+    return waits.assign(approver=waits["approver"].fillna(waits["place"].map(usual)))
 
 
 def _variation(units: np.ndarray) -> np.ndarray:
