@@ -92,7 +92,8 @@ def plan(
     packs on the side that costs less at that level, and kept above the minimum order.
     What would outlast its shelf life is not ordered: the most is what pays over the
     life, a sold unit earning its margin and an aged one losing its cost; stock on hand
-    counts as fresh. A budget keeps the orders that gain most per money.
+    counts as fresh. A budget keeps the orders that gain most per money. The gain is
+    what the time until the next delivery brings.
 
     Args:
         coming: Possible demand; it must reach one week beyond the longest lead time.
@@ -176,8 +177,7 @@ def _plan_rows(
     def gain(amount: np.ndarray) -> np.ndarray:
         gap = need - amount[:, None]
         short, left = np.maximum(0, gap).mean(axis=1), np.maximum(0, -gap).mean(axis=1)
-        aged = np.maximum(0, amount[:, None] - np.maximum(0, fresh)).mean(axis=1)
-        return -(margin * short + hold * left + cost * aged)
+        return -(margin * short + hold * left)
 
     base, now = gain(np.zeros_like(order)), gain(order)
     kept = ["item", "place", "name", "supplier", "cost", "buy", "pack", "lead_weeks",
