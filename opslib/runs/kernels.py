@@ -26,6 +26,8 @@ from typing import Any
 from jupyter_client.provisioning import LocalProvisioner
 
 from opslib import places
+from opslib.show import theme
+from opslib.warehouse import tables
 
 NAME = "opslib"
 IDLE_SECONDS = 600
@@ -211,6 +213,10 @@ def _serve(path: Path) -> None:
     for name in _STACK:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    # Plotly's renderers bring a parser that takes seconds to build; contracts are read
+    # by every run: once is enough for both.
+    theme.register()
+    tables.all_tables(), tables.all_views()
     gc.collect()
     gc.freeze()
     path.unlink(missing_ok=True)

@@ -157,7 +157,10 @@ def live(what_if: WhatIf) -> Any:
 
     def show(_: object = None) -> None:
         try:
-            values = {s.name: clamp(s, turned[s.name].value) for s in what_if.sliders}
+            values = {
+                s.name: round(clamp(s, turned[s.name].value), 10)
+                for s in what_if.sliders
+            }
             place.value = _outcome_html(what_if.compute(**values), values)
         except Exception:  # the browser must never see a traceback
             sorry = say("This setting cannot be worked out; choose another.")

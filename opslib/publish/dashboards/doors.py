@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import tornado.web
+from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import JupyterHandler
 
 from opslib import places, words
@@ -187,10 +188,12 @@ class Kept(Page):
 class SignIn(Page):
     """Answers `/sign-in`."""
 
+    @allow_unauthenticated
     def get(self) -> None:
         """Show the form."""
         self._form("")
 
+    @allow_unauthenticated
     def post(self) -> None:
         """Let the reader in, or say that name and password do not fit."""
         name = self.get_body_argument("name", "")[:64]
@@ -352,12 +355,14 @@ class Nothing(Page):
 class Outside(Page):
     """Answers whoever is not signed in."""
 
+    @allow_unauthenticated
     def get(self) -> None:
         """Send a person to the sign-in, and a script away."""
         if "text/html" not in self.request.headers.get("Accept", ""):
             raise tornado.web.HTTPError(403)
         self.redirect(f"/sign-in?next={quote(self.request.uri or '/')}")
 
+    @allow_unauthenticated
     def post(self) -> None:
         """Refuse."""
         raise tornado.web.HTTPError(403)
