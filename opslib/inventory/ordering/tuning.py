@@ -145,7 +145,7 @@ def tune(
 
 def worth(
     panel: Panel, told: Terms, *, level: np.ndarray, holding_rate: float,
-    windows: int = 3, sample: int = 150, drift: float | np.ndarray = DRIFT,
+    windows: int = 6, sample: int = 150, drift: float | np.ndarray = DRIFT,
 ) -> Worth:  # fmt: skip
     """Return what a day of lead time and a point of accuracy are worth in a year.
 
