@@ -604,23 +604,36 @@ def _purchase_orders(orders: pd.DataFrame, goods: pd.DataFrame) -> pd.DataFrame:
     places = len(REGIONS)
     of = goods.iloc[orders["row"] // places]
     over = np.where(of["supplier"].to_numpy() == "S08", 1.06, 1.0)
+    second = _second_source(orders, of["supplier"].to_numpy(), places)
+    cost = of["cost"].to_numpy() * np.where(second, 0.95, 1.0)
     arrived = orders["got"] < DAYS
     return pd.DataFrame(
         {
             "order": [f"P{n:06d}" for n in range(len(orders))],
             "item": of["item"].to_numpy(),
             "place": np.array(REGIONS)[orders["row"] % places],
-            "supplier": of["supplier"].to_numpy(),
+            "supplier": of["supplier"]
+            .where(~second, of["supplier"].map(truth.SECOND_SOURCE))
+            .to_numpy(),
             "ordered": _dates(orders["d"]),
             "promised": _dates(orders["promised"]),
             "received": pd.Series(_dates(orders["got"])).where(arrived),
             "quantity": orders["quantity"],
             "quantity_received": orders["quantity"].where(arrived),
             "quantity_rejected": orders["bad"].where(arrived),
-            "price": np.round(of["cost"].to_numpy() * over, 2),
-            "contract_price": of["cost"].to_numpy(),
+            "price": np.round(cost * over, 2),
+            "contract_price": np.round(cost, 2),
         }
     )
+
+
+def _second_source(
+    orders: pd.DataFrame, supplier: np.ndarray, places: int
+) -> np.ndarray:
+    """Return which orders of items with two suppliers go to the cheaper second one."""
+    two = (orders["row"] // places) % 3 == 0
+    third = orders["d"] // 7 % 3 == 0
+    return (two & third).to_numpy() & np.isin(supplier, list(truth.SECOND_SOURCE))
 
 
 def _edits(

@@ -70,6 +70,9 @@ PROMISES = {
     ("Gift wrapping", "礼品包装"): -0.5, ("Member points", "会员积分"): -1.1,
 }  # fmt: skip
 SUPPLIER_DELAY = {"S05": (dt.date(2025, 10, 6), 42)}
+SECOND_SOURCE = {
+    "S01": "S07", "S07": "S01", "S04": "S10", "S10": "S04", "S06": "S12", "S12": "S06",
+}  # fmt: skip
 SHARE_CHANGE = ("Snacks", dt.date(2025, 9, 1), -0.06)
 VALUE_GROUPS = {
     "Regulars": {"share": 0.12, "rate": 36.0, "lines": 1.0, "stay": 0.03},

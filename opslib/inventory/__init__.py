@@ -13,14 +13,16 @@ from opslib.inventory.ahead.rolling import (
 from opslib.inventory.demand import Panel, clean_demand
 from opslib.inventory.health import Health, abc, stock_health, supplier_card
 from opslib.inventory.ordering.edits import apply_edits, price_edits
-from opslib.inventory.ordering.orders import Decision, Terms, decide, plan, terms
+from opslib.inventory.ordering.orders import Decision, decide, plan
 from opslib.inventory.ordering.simulate import (
     Outcome,
     order_for_quantile,
     shortfall,
     simulate,
 )
+from opslib.inventory.ordering.terms import Terms, terms
 from opslib.inventory.ordering.tuning import Tuned, Worth, tune, worth
+from opslib.inventory.plans import with_plans
 
 __all__ = [
     "Backtest",
@@ -53,5 +55,6 @@ __all__ = [
     "terms",
     "total_error",
     "tune",
+    "with_plans",
     "worth",
 ]

@@ -21,9 +21,13 @@ if TYPE_CHECKING:
     from opslib.inventory.ahead.rolling import Backtest, Forecast
     from opslib.inventory.demand import Panel
     from opslib.inventory.health import Health
-    from opslib.inventory.ordering.orders import Decision, Terms, Tuned
+    from opslib.inventory.ordering.orders import Decision
+    from opslib.inventory.ordering.terms import Terms
+    from opslib.inventory.ordering.tuning import Tuned
 
 say = catalogue(__package__ or "opslib.inventory")
+_LATE_DAYS = 14
+_ALIKE = 0.03
 _SHEET_DIGITS = {
     "at_delivery": 1, "expected": 1, "pack_effect": 1, "gain_more": 2, "gain_less": 2,
 }  # fmt: skip
@@ -42,7 +46,7 @@ def demand(
     total, low, high = _total(coming, test, confidence)
     scores = tests.combined(test)
     last_year = (
-        float(np.nansum(panel.units[:, -52 : -52 + coming.mean.shape[1]]))
+        float(np.nansum(panel.best_known()[:, -52 : -52 + coming.mean.shape[1]]))
         if panel.units.shape[1] >= 52
         else 0.0
     )
@@ -68,7 +72,7 @@ def demand(
     if panel.masked > 0:
         caveats.append(
             say(
-                "{share} of item weeks had an empty shelf; their demand counts as unknown, not as zero.",
+                "{share} of item weeks had an empty shelf; they count as demand of at least what sold.",
                 share=words.percent(panel.masked, 1),
             )
         )
@@ -95,7 +99,6 @@ def reorder(made: Decision, told: Terms, *, day: dt.date, currency: str) -> Find
     listed, tuned, test, coming = made.listed, made.tuned, made.test, made.coming
     chosen = listed[listed["order"] > 0]
     money, units = float(chosen["money"].sum()), float(chosen["order"].sum())
-    need = float(listed["expected"].sum())
     error = tests.total_error(test) * 1.28
     low, high = units * (1 - error), units * (1 + error)
     if told.stock_known:
@@ -129,14 +132,16 @@ def reorder(made: Decision, told: Terms, *, day: dt.date, currency: str) -> Find
             *_edit_checks(made.priced, currency),
             *_forecast_checks(tests.combined(test)),
         ),
-        caveats=_order_caveats(told, need),
+        caveats=_order_caveats(told, listed),
         predictions=_predictions(coming),
         facts={"order_money": money, "order_units": units},
     )
 
 
-def health(found: Health, *, day: dt.date, currency: str) -> Finding:
-    """Return the finding on stock: money lying still, shelves empty, counts."""
+def health(
+    found: Health, *, day: dt.date, currency: str, card: pd.DataFrame | None = None
+) -> Finding:
+    """Return the finding on stock: money lying still, shelves empty, counts, suppliers."""
     over = float(found.rows["over_money"].sum())
     whole = float(found.rows["money"].sum())
     lost = float(found.rows["lost_weekly"].sum())
@@ -195,6 +200,19 @@ def health(found: Health, *, day: dt.date, currency: str) -> Finding:
                 unit=currency,
             )
         )
+    if card is not None and card["latest"].max() > _LATE_DAYS:
+        worst = card.loc[card["latest"].idxmax()]
+        actions.append(
+            Action(
+                what=say(
+                    "Agree delivery days anew with {supplier}: an order came {days} days late.",
+                    supplier=str(worst["supplier"]),
+                    days=words.number(worst["latest"], 0),
+                ),
+                owner=say("Purchasing"),
+                due=day + dt.timedelta(days=14),
+            )
+        )
     checks = (
         Check(name=say("Counts agree with the books"), passed=None if np.isnan(found.accuracy) else found.accuracy >= 0.95,
               sentence=say("{share} of counts found what the books said.", share=words.percent(found.accuracy, 1)) if not np.isnan(found.accuracy) else say("No count was delivered.")),
@@ -215,12 +233,12 @@ def order_table(listed: pd.DataFrame, *, currency: str) -> Table:
         name="orders", title=say("What to order, most valuable first"),
         frame=listed[listed["order"] > 0].round({"money": 2, "gain": 2}).assign(reason=lambda f: [_reason(r) for r in f.itertuples()]),
         headings={
-            "name": Heading(label=say("Name")), "item": Heading(label=say("Item")),
-            "place": Heading(label=say("Place")), "supplier": Heading(label=say("Supplier")),
+            "name": Heading(label=say("Name")), "place": Heading(label=say("Place")),
             "order": Heading(label=say("Order"), kind="number", digits=0, unit=""),
             "money": Heading(label=say("Money"), kind="money", unit=currency),
+            "supplier": Heading(label=say("Supplier")),
             "gain": Heading(label=say("Expected gain"), kind="money", unit=currency),
-            "reason": Heading(label=say("Why")),
+            "reason": Heading(label=say("Why")), "item": Heading(label=say("Item")),
         },
     )  # fmt: skip
 
@@ -247,8 +265,36 @@ def sheet_table(listed: pd.DataFrame, *, day: dt.date, currency: str) -> Table:
             "gain_more": Heading(label=say("One unit more"), kind="money", unit=currency),
             "gain_less": Heading(label=say("One unit less"), kind="money", unit=currency),
             "lead_weeks": Heading(label=say("Weeks to delivery"), **number),
+            "supplier": Heading(label=say("Supplier")),
+            "days": Heading(label=say("Days to deliver"), **number),
+            "slow": Heading(label=say("Slow"), **number),
+            "held_back": Heading(label=say("Left out, would age"), **number),
         },
         rows_shown=5,
+    )  # fmt: skip
+
+
+def choice_table(told: Terms, *, currency: str) -> Table:
+    """Return the items that several suppliers deliver, and who is taken."""
+    frame = told.choices.reindex(
+        columns=["item", "supplier", "taken", "unit", "price", "rejected", "days", "slow", "on_time"]
+    )  # fmt: skip
+    names = told.frame.drop_duplicates("item").set_index("item")["name"]
+    yes = say("taken")
+    return Table(
+        name="suppliers", title=say("Items with several suppliers, cheapest good unit first"),
+        frame=frame.assign(name=frame["item"].map(names), taken=[yes if t else "" for t in frame["taken"]]),
+        headings={
+            "name": Heading(label=say("Name")), "item": Heading(label=say("Item")),
+            "supplier": Heading(label=say("Supplier")), "taken": Heading(label=say("Choice")),
+            "unit": Heading(label=say("A good unit costs"), kind="money", unit=currency, digits=2),
+            "price": Heading(label=say("Price"), kind="money", unit=currency, digits=2),
+            "rejected": Heading(label=say("Rejected"), kind="percent", digits=1),
+            "days": Heading(label=say("Days to deliver"), kind="number", digits=0),
+            "slow": Heading(label=say("Slow"), kind="number", digits=0),
+            "on_time": Heading(label=say("On time"), kind="percent"),
+        },
+        rows_shown=10,
     )  # fmt: skip
 
 
@@ -303,9 +349,7 @@ def risk_table(listed: pd.DataFrame) -> Table:
 def forecast_table(coming: Forecast, panel: Panel) -> Table:
     """Return coming demand by item and place."""
     sums = coming.paths.sum(axis=2)
-    recent = np.nanmean(
-        np.where(np.isnan(panel.units[:, -13:]), 0, panel.units[:, -13:]), axis=1
-    )
+    recent = np.nanmean(np.nan_to_num(panel.best_known()[:, -13:]), axis=1)
     frame = coming.keys.assign(
         expected=coming.mean.sum(axis=1), low=np.quantile(sums, 0.1, axis=1),
         high=np.quantile(sums, 0.9, axis=1), recent=recent * coming.mean.shape[1],
@@ -358,6 +402,19 @@ def over_table(found: Health, *, currency: str) -> Table:
             "days_idle": Heading(label=say("Days without a sale"), kind="number", digits=0),
             "abc": Heading(label=say("By value")), "xyz": Heading(label=say("By steadiness")),
         },
+    )  # fmt: skip
+
+
+def loss_table(found: Health, *, currency: str) -> Table:
+    """Return what counts found missing, by place and cause."""
+    return Table(
+        name="losses", title=say("Goods missing at counts"), frame=found.counts,
+        headings={
+            "place": Heading(label=say("Place")), "cause": Heading(label=say("Cause")),
+            "missing": Heading(label=say("Units missing"), kind="number", digits=0),
+            "money": Heading(label=say("Money"), kind="money", unit=currency),
+        },
+        rows_shown=10,
     )  # fmt: skip
 
 
@@ -439,7 +496,7 @@ def scrap_table(found: Health, *, currency: str) -> Table:
             "name": Heading(label=say("Name")), "place": Heading(label=say("Place")),
             "quantity": Heading(label=say("Units"), kind="number", digits=0),
             "value": Heading(label=say("Money"), kind="money", unit=currency),
-            "reason": Heading(label=say("Reason")), "approver": Heading(label=say("Approver")),
+            "reason": Heading(label=say("Reason")), "approver": Heading(label=say("Approver (usual)")),
         },
         rows_shown=10,
     )  # fmt: skip
@@ -453,6 +510,8 @@ def supplier_table(card: pd.DataFrame, *, currency: str) -> Table:
             "supplier": Heading(label=say("Supplier")),
             "orders": Heading(label=say("Orders"), kind="number", digits=0),
             "on_time": Heading(label=say("On time"), kind="percent"),
+            "late_days": Heading(label=say("Days late, mean"), kind="number", digits=1),
+            "latest": Heading(label=say("Days late, worst"), kind="number", digits=0),
             "rejected": Heading(label=say("Rejected"), kind="percent", digits=1),
             "lead_days": Heading(label=say("Days to deliver"), kind="number", digits=0),
             "lead_low": Heading(label=say("Fast"), kind="number", digits=0),
@@ -587,8 +646,16 @@ def _order_actions(
     return tuple(actions)
 
 
-def _order_caveats(told: Terms, need: float) -> tuple[Text, ...]:
+def _order_caveats(told: Terms, listed: pd.DataFrame) -> tuple[Text, ...]:
     caveats = []
+    aged = listed[listed["held_back"] > 0]
+    if len(aged):
+        caveats.append(
+            say(
+                "{lines} lines are ordered lower or not at all, because a pack would outlast its shelf life; smaller packs would help.",
+                lines=words.number(len(aged), 0),
+            )
+        )
     if told.assumed:
         named = words.listing([_assumption(a) for a in told.assumed])
         caveats.append(
@@ -621,7 +688,8 @@ def _watch(
 ) -> tuple[Action, ...]:
     weeks = coming.mean.shape[1]
     recent = (
-        np.nan_to_num(np.nanmean(np.nan_to_num(panel.units[:, -8:]), axis=1)) * weeks
+        np.nan_to_num(np.nanmean(np.nan_to_num(panel.best_known()[:, -8:]), axis=1))
+        * weeks
     )
     rise = (coming.mean.sum(axis=1) - recent) * np.nan_to_num(panel.price)
     at = int(np.argmax(rise))
@@ -632,11 +700,25 @@ def _watch(
             owner=say("Purchasing"), due=day + dt.timedelta(days=7),
             value=max(0.0, float(rise[at])) if currency else None, unit=currency,
         ),
-        Action(
-            what=say("Tell the departments of promotions planned for these weeks; they are not in the data yet."),
-            owner=say("Marketing"), due=day + dt.timedelta(days=7),
-        ),
+        Action(what=_planned(panel, coming), owner=say("Marketing"), due=day + dt.timedelta(days=7)),
     )  # fmt: skip
+
+
+def _planned(panel: Panel, coming: Forecast) -> Text:
+    """Return what to do about promotions: keep what was planned, or tell what is not."""
+    first, weeks = len(panel.weeks), coming.mean.shape[1]
+    on = np.zeros(len(panel.units), bool)
+    if panel.known is not None:
+        on = (panel.known[0, :, first : first + weeks] > 0).any(axis=1)
+    on &= np.isin(coming.method, tests.GLOBAL)
+    if not on.any():
+        return say(
+            "Tell the departments of promotions planned for these weeks; this forecast knows of none."
+        )
+    return say(
+        "Keep the promotions planned for these weeks: {lines} lines are foretold with them.",
+        lines=words.number(int(on.sum()), 0),
+    )
 
 
 def _predictions(coming: Forecast) -> tuple[Prediction, ...]:
@@ -682,19 +764,39 @@ def _reason(row: object) -> Text:
         parts = [
             say("changed by the buyer from {was}", was=words.number(row.proposed, 0))
         ]
+    if row.held_back > 0:
+        parts.append(
+            say("{units} fewer, they would outlast their shelf life", units=words.number(row.held_back, 0))
+        )  # fmt: skip
     if not np.isnan(row.on_time):
-        known = (
-            say(
-                "only supplier so far, {share} on time",
-                share=words.percent(row.on_time),
-            )
-            if row.suppliers <= 1
-            else say(
-                "usual supplier, {share} on time", share=words.percent(row.on_time)
-            )
-        )
-        parts.append(known)
+        parts += [
+            say("arrives in {days} days, one in ten after {slow}", days=words.number(row.days, 0), slow=words.number(row.slow, 0)),
+            _whose(row),
+        ]  # fmt: skip
     return Text("; ".join(t.en for t in parts), "；".join(t.zh for t in parts))
+
+
+def _whose(row: object) -> Text:
+    """Return why this supplier: the only one, or cheaper for a good unit than the next."""
+    if pd.isna(row.other):
+        return say(
+            "only supplier so far, {share} on time", share=words.percent(row.on_time)
+        )
+    told = {
+        "supplier": str(row.supplier), "other": str(row.other),
+        "saving": words.percent(row.saving, 1), "share": words.percent(row.on_time),
+    }  # fmt: skip
+    alike = row.days == row.other_days
+    if alike and abs(row.on_time - row.other_on_time) < _ALIKE:
+        return say(
+            "{supplier}, not {other}: a good unit costs {saving} less, as soon and as punctual ({share} on time)",
+            **told,
+        )
+    return say(
+        "{supplier}, not {other}: a good unit costs {saving} less, {days} days against {other_days}, {share} on time against {other_share}",
+        days=words.number(row.days, 0), other_days=words.number(row.other_days, 0),
+        other_share=words.percent(row.other_on_time), **told,
+    )  # fmt: skip
 
 
 def _age(name: str) -> Text:
@@ -711,7 +813,8 @@ def _method_name(name: str) -> Text:
         "levels": say("mean of one, three and six months"), "smoothing": say("smoothing"),
         "ETS": say("smoothing with trend"), "theta": say("theta lines"),
         "Croston": say("gaps and sizes"), "TSB": say("gaps that may fade out"),
-        "IMAPA": say("several rhythms"), "boosted trees": say("one model for all items"),
+        "ADIDA": say("sums over the usual gap"), "IMAPA": say("several rhythms"),
+        "CES": say("smoothing whose gain moves"), "boosted trees": say("one model for all items"),
         "combination": say("one model for all items, joined with means"),
         "ours": say("this page"),
     }  # fmt: skip

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from opslib.inventory.ahead.rolling import Backtest, Forecast
     from opslib.inventory.demand import Panel
     from opslib.inventory.health import Health
-    from opslib.inventory.ordering.orders import Tuned
+    from opslib.inventory.ordering.tuning import Tuned
 
 say = catalogue(__package__ or "opslib.inventory")
 
@@ -23,7 +23,7 @@ say = catalogue(__package__ or "opslib.inventory")
 def demand_ahead(panel: Panel, coming: Forecast, test: Backtest) -> Any:
     """Return past units and what comes, with its 80 % range."""
     past = pd.DataFrame(
-        {"week": panel.weeks, "past": np.nansum(panel.units, axis=0)}
+        {"week": panel.weeks, "past": np.nansum(panel.best_known(), axis=0)}
     ).iloc[-52:]
     sums = coming.paths.sum(axis=0)
     error = 1.28 * np.hypot(

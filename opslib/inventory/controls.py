@@ -12,7 +12,7 @@ from opslib.words import catalogue
 
 if TYPE_CHECKING:
     from opslib.inventory.ahead.rolling import Forecast
-    from opslib.inventory.ordering.orders import Terms
+    from opslib.inventory.ordering.terms import Terms
 
 say = catalogue(__package__ or "opslib.inventory")
 

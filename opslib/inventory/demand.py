@@ -21,6 +21,10 @@ class Panel:
         price: Mean price paid for one unit, by row, missing where never sold.
         promoted: Share of units sold on promotion, rows by weeks.
         masked: Share of weeks after the first sale that are unknown.
+        floor: Units sold in weeks that an empty shelf hid, zero elsewhere; None where
+            none is hidden. Demand was at least that.
+        known: What is known in advance of past and coming weeks, features by rows by
+            weeks, as `with_plans` adds it; or None.
     """
 
     keys: pd.DataFrame
@@ -29,6 +33,22 @@ class Panel:
     price: np.ndarray
     promoted: np.ndarray
     masked: float
+    floor: np.ndarray | None = None
+    known: np.ndarray | None = None
+
+    def best_known(self) -> np.ndarray:
+        """Return demand with hidden weeks at what is usual or what was sold, if more.
+
+        Shelves run empty where demand was high, so leaving those weeks out would
+        foretell too little. Weeks before a row's first sale stay missing.
+        """
+        if self.floor is None:
+            return self.units
+        unknown = np.isnan(self.units)
+        floor = self.floor[:, : unknown.shape[1]]
+        hidden = unknown & np.maximum.accumulate(~unknown | (floor > 0), axis=1)
+        least = np.maximum(fill(self.units), floor)
+        return np.where(hidden, least, self.units)
 
     def rows(self, pick: np.ndarray) -> Panel:
         """Return the panel of some rows."""
@@ -39,6 +59,8 @@ class Panel:
             price=self.price[pick],
             promoted=self.promoted[pick],
             masked=self.masked,
+            floor=None if self.floor is None else self.floor[pick],
+            known=None if self.known is None else self.known[:, pick],
         )
 
 
@@ -103,7 +125,9 @@ def clean_demand(
     units = np.where(begun, units, np.nan)
     keys = wide.index.to_frame(index=False)
     hidden = _hidden(keys, weeks, stock, out_days)
-    units = np.where(hidden & begun, np.nan, units)
+    hidden &= begun
+    floor = np.where(hidden, units, 0.0) if hidden.any() else None
+    units = np.where(hidden, np.nan, units)
     totals = (
         demand.groupby(["item", "place"])[["amount", "units"]].sum().reindex(wide.index)
     )
@@ -113,7 +137,8 @@ def clean_demand(
         units=units,
         price=(totals["amount"] / totals["units"]).to_numpy(),
         promoted=_promoted(demand, wide),
-        masked=float((hidden & begun).sum() / max(1, begun.sum())),
+        masked=float(hidden.sum() / max(1, begun.sum())),
+        floor=floor,
     )
 
 

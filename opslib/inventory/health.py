@@ -24,7 +24,7 @@ class Health:
         counts: place, cause, missing units and money found by counts.
         accuracy: Share of counts without a difference.
         to_count: item, place, risk: what to count first.
-        scrap: Requests awaiting approval.
+        scrap: Requests awaiting approval, with who usually approves in that place.
         over_range: Money beyond need at the low and high end of an 80 % range.
     """
 
@@ -59,7 +59,7 @@ def stock_health(
     if stock.empty:
         msg = "no stock was delivered; load stock_days (opslib template stock_days)"
         raise ValueError(msg)
-    recent = panel.units[:, -13:]
+    recent = panel.best_known()[:, -13:]
     known = (~np.isnan(recent)).sum(axis=1)
     weekly = np.nansum(recent, axis=1) / np.maximum(known, 1)
     year = panel.units[:, -52:]
@@ -93,7 +93,7 @@ def stock_health(
         if len(takes)
         else np.nan,
         to_count=_to_count(rows, takes),
-        scrap=scrap[scrap["approved"].isna()] if len(scrap) else scrap,
+        scrap=_waiting(scrap),
         over_range=_over_range(panel, rows, cover_weeks),
     )
 
@@ -119,7 +119,9 @@ def supplier_card(orders: pd.DataFrame) -> pd.DataFrame:
         orders: Purchase orders; those not received yet count only as open.
 
     Returns:
-        supplier, orders, on_time (share received by the promised day), rejected (share
+        One row for each supplier, most days late first, from the orders of the last
+        year: supplier, orders, on_time (share received by the promised day), late_days
+        (mean days after the promised day), latest (most days after it), rejected (share
         of units), lead_days (median), lead_low and lead_high (10 and 90 % of orders),
         over_contract (money paid above contract), open_units.
 
@@ -129,15 +131,19 @@ def supplier_card(orders: pd.DataFrame) -> pd.DataFrame:
     if orders.empty:
         msg = "no purchase order was delivered; load purchase_orders"
         raise ValueError(msg)
+    orders = orders[
+        orders["ordered"] > orders["ordered"].max() - pd.Timedelta(days=364)
+    ]
     done = orders.dropna(subset=["received"])
-    days = (done["received"] - done["ordered"]).dt.days
+    late = (done["received"] - done["promised"]).dt.days
     frame = done.assign(
-        days=days,
-        in_time=done["received"] <= done["promised"],
+        days=(done["received"] - done["ordered"]).dt.days, in_time=late <= 0,
+        late=late.clip(lower=0),
         over=(done["price"] - done["contract_price"]) * done["quantity"],
-    )
+    )  # fmt: skip
     card = frame.groupby("supplier").agg(
         orders=("order", "size"), on_time=("in_time", "mean"),
+        late_days=("late", "mean"), latest=("late", "max"),
         lead_days=("days", "median"), lead_low=("days", lambda d: d.quantile(0.1)),
         lead_high=("days", lambda d: d.quantile(0.9)), over_contract=("over", "sum"),
         units=("quantity_received", "sum"), bad=("quantity_rejected", "sum"),
@@ -146,8 +152,18 @@ def supplier_card(orders: pd.DataFrame) -> pd.DataFrame:
     card = card.assign(
         rejected=card["bad"] / card["units"].clip(lower=1e-9),
         open_units=waiting.reindex(card.index).fillna(0),
-    )
-    return card.drop(columns=["units", "bad"]).sort_values("on_time").reset_index()
+    ).drop(columns=["units", "bad"])
+    return card.sort_values("late_days", ascending=False).reset_index()
+
+
+def _waiting(scrap: pd.DataFrame) -> pd.DataFrame:
+    """Return requests not approved yet; who approved most in the place is to decide."""
+    if scrap.empty:
+        return scrap
+    done = scrap.dropna(subset=["approved", "approver"])
+    usual = done.groupby("place")["approver"].agg(lambda a: a.mode().iloc[0])
+    waits = scrap[scrap["approved"].isna()]
+    return waits.assign(approver=waits["approver"].fillna(waits["place"].map(usual)))
 
 
 def _variation(units: np.ndarray) -> np.ndarray:
@@ -159,7 +175,7 @@ def _variation(units: np.ndarray) -> np.ndarray:
 
 
 def _idle(panel: Panel, rows: pd.DataFrame) -> np.ndarray:
-    sold = np.nan_to_num(panel.units) > 0
+    sold = np.nan_to_num(panel.best_known()) > 0
     last = sold.shape[1] - 1 - np.argmax(sold[:, ::-1], axis=1)
     weeks = pd.Series(
         (sold.shape[1] - 1 - last) * 7, index=pd.MultiIndex.from_frame(panel.keys)
@@ -202,7 +218,7 @@ def _over_range(
     Drawing alone lifts the money (a shortfall counts nothing), so the range is laid
     around the money of the weeks as they were.
     """
-    recent = panel.units[:, -13:]
+    recent = panel.best_known()[:, -13:]
     at = pd.MultiIndex.from_frame(panel.keys).get_indexer(
         pd.MultiIndex.from_frame(rows[["item", "place"]])
     )

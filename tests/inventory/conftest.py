@@ -87,7 +87,7 @@ def test(panel):
 
 @pytest.fixture(scope="session")
 def coming(panel, test):
-    return inventory.foretell(panel, test, weeks=6, draws=100)
+    return inventory.foretell(panel, test, weeks=10, draws=100)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Pages: what is said, in both languages, and the sheet that goes out and comes back."""
 
+import dataclasses
 import datetime as dt
 import shutil
 from pathlib import Path
@@ -67,7 +68,9 @@ def test_the_headline_adds_up_with_the_list(findings, made):
 def test_every_order_says_why(made):
     table = answer.order_table(made.listed, currency="GBP")
     assert all("left at delivery" in r.en for r in table.frame["reason"])
-    assert all("supplier" in r.en for r in table.frame["reason"])
+    told = ("only supplier so far", "a good unit costs")
+    assert all(any(t in r.en for t in told) for r in table.frame["reason"])
+    assert all("one in ten after" in r.en for r in table.frame["reason"])
     assert any("in packs of" in r.en for r in table.frame["reason"])
 
 
@@ -86,8 +89,9 @@ def test_the_sheet_carries_the_whole_reckoning(made):
     assert set(sheet.headings) <= set(sheet.frame)
 
 
-def test_every_table_has_the_columns_it_heads(made, panel, test, coming, found):
+def test_every_table_has_the_columns_it_heads(made, panel, told, test, coming, found):
     tables = [
+        answer.choice_table(told, currency="GBP"), answer.loss_table(found, currency="GBP"),
         answer.order_table(made.listed, currency="GBP"), answer.risk_table(made.listed),
         answer.worth_table(made, currency="GBP"), answer.forecast_table(coming, panel),
         answer.race_table(test), answer.over_table(found, currency="GBP"),
@@ -186,3 +190,28 @@ def test_the_edited_sheet_comes_back_through_the_ordinary_intake(
     )
     assert after["edited"].sum() == 2
     assert np.isclose((after["order"] - after["proposed"]).sum(), 22)
+
+
+def test_who_delivers_and_who_approves_is_told(made, told, found):
+    choices = answer.choice_table(told, currency="GBP").frame
+    assert (choices["taken"] == "taken").sum() == choices["item"].nunique()
+    losses = answer.loss_table(found, currency="GBP").frame
+    assert losses["missing"].sum() > 0
+    waiting = answer.scrap_table(found, currency="GBP").frame
+    assert set(waiting["approver"]) == {"Warehouse manager"}
+    several = made.listed[made.listed["other"].notna() & (made.listed["order"] > 0)]
+    reasons = answer.order_table(several, currency="GBP").frame["reason"]
+    assert all("a good unit costs" in r.en for r in reasons)
+
+
+def test_planned_promotions_are_named_only_where_the_forecast_knows_them(panel, coming):
+    known = np.zeros((4, len(panel.units), len(panel.weeks) + 9), np.float32)
+    known[0, :5, len(panel.weeks) + 1] = 1.0
+    planned = dataclasses.replace(panel, known=known)
+    trees = dataclasses.replace(
+        coming, method=np.full(len(coming.method), "combination")
+    )
+    assert "5 lines" in answer._planned(planned, trees).en
+    plain = dataclasses.replace(coming, method=np.full(len(coming.method), "levels"))
+    assert "knows of none" in answer._planned(planned, plain).en
+    assert "knows of none" in answer._planned(panel, trees).en

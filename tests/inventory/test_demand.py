@@ -61,6 +61,38 @@ def test_an_empty_shelf_hides_demand_and_is_no_zero():
     assert kept.units[0].tolist() == [3, 0, 5]
 
 
+def test_a_hidden_week_counts_with_what_sold_or_what_is_usual_if_more():
+    """Three sold before: a hidden week that sold five wanted five or more; one, three."""
+    out = pd.to_datetime(["2026-01-12", "2026-01-19"])
+    stock = pd.DataFrame({"item": "A", "place": "x", "week": out, "days_out": 2})
+    panel = inventory.clean_demand(_rows([3, 5, 1, 3]), stock)
+    assert np.isnan(panel.units[0, 1:3]).all()
+    assert panel.best_known()[0].tolist() == [3, 5, 3, 3]
+    late = inventory.clean_demand(
+        _rows([3, 5]), stock.assign(week=_rows([3])["week"][0])
+    )
+    assert late.best_known()[0].tolist() == [3, 5]
+
+
+def test_the_planted_demand_of_hidden_weeks_is_nearer_than_by_leaving_them_out(
+    company, panel
+):
+    lost = company.truth.lost
+    day = pd.to_datetime(lost["day"])
+    lost = lost.assign(week=day - pd.to_timedelta(day.dt.weekday, unit="D"))
+    both = pd.concat([company.demand, lost])[["item", "place", "week", "units"]]
+    wide = both.pivot_table(
+        index=["item", "place"], columns="week", values="units", aggfunc="sum"
+    )
+    at = pd.MultiIndex.from_frame(panel.keys)
+    wanted = wide.reindex(index=at, columns=panel.weeks).fillna(0).to_numpy()
+    hidden = np.isnan(panel.units) & ~np.isnan(panel.best_known())
+    true = wanted[hidden].sum()
+    left_out, best = fill(panel.units)[hidden].sum(), panel.best_known()[hidden].sum()
+    assert left_out < 0.6 * true
+    assert 0.8 * true < best <= true
+
+
 def test_a_broken_last_week_is_left_out():
     panel = inventory.clean_demand(_rows([3, 1, 5]), as_of="2026-01-22")
     assert panel.units[0].tolist() == [3, 1]

@@ -1,5 +1,7 @@
 """Health of stock: planted losses, late and dear suppliers are found."""
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -79,3 +81,25 @@ def test_bad_input_is_refused(company, panel, change, told):
 def test_no_purchase_order_is_refused(company):
     with pytest.raises(ValueError, match="no purchase order was delivered"):
         inventory.supplier_card(company.purchase_orders[:0])
+
+
+def test_the_planted_late_supplier_heads_the_card_and_is_named(company, found):
+    """Five weeks of its orders came up to six weeks late; the others, a day or two."""
+    from opslib.demo import truth
+
+    day = dt.date(2026, 6, 28)
+    name, (_begin, days) = next(iter(truth.SUPPLIER_DELAY.items()))
+    card = inventory.supplier_card(company.purchase_orders)
+    assert card["supplier"].iloc[0] == name
+    assert days - 7 <= card["latest"].iloc[0] <= days
+    assert card["latest"].iloc[1:].max() <= 7
+    assert card["late_days"].iloc[0] > 3 * card["late_days"].iloc[1]
+    told = inventory.answer.health(found, day=day, currency="GBP", card=card)
+    assert any(name in a.what.en for a in told.actions)
+
+
+def test_the_planted_rejects_and_prices_stand_on_the_card(company):
+    card = inventory.supplier_card(company.purchase_orders).set_index("supplier")
+    assert card["rejected"].idxmax() == "S03"
+    assert card["over_contract"].idxmax() == "S08"
+    assert (card.loc[card.index != "S08", "over_contract"].abs() < 1).all()

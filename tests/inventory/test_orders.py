@@ -6,7 +6,7 @@ import pytest
 
 from opslib import inventory
 from opslib.inventory.ahead.rolling import Forecast
-from opslib.inventory.ordering.orders import Terms
+from opslib.inventory.ordering.terms import Terms
 
 
 def _coming(values):
@@ -23,7 +23,8 @@ def _coming(values):
 def _terms(rows=1, **more):
     frame = pd.DataFrame(
         {"item": [f"i{r}" for r in range(rows)], "place": "x", "name": "thing",
-         "supplier": "S1", "price": 10.0, "cost": 6.0, "pack": 1.0, "minimum_order": 0.0,
+         "supplier": "S1", "price": 10.0, "cost": 6.0, "buy": 6.0, "pack": 1.0,
+         "shelf_life_days": np.nan, "minimum_order": 0.0,
          "lead_weeks": 1.0, "on_hand": 5.0, "in_pipeline": 2.0}
     )  # fmt: skip
     return Terms(frame=frame.assign(**more), assumed=(), stock_known=True)

@@ -40,16 +40,34 @@ def test_the_right_quantiles_of_a_count_lose_least():
 
 
 def test_a_past_forecast_does_not_see_what_came_later(panel):
-    seen = rolling._score_origin(
-        panel, np.arange(40), 120, 4, ("levels", "TSB", "boosted trees"), 1
-    )
-    changed = panel.units.copy()
-    changed[:, 124:] = 1000.0
-    again = rolling._score_origin(
-        dataclasses.replace(panel, units=changed), np.arange(40), 120, 4,
-        ("levels", "TSB", "boosted trees"), 1,
+    names = ("levels", "TSB", "boosted trees")
+    seen = rolling._told(panel, np.arange(40), 120, 4, names)
+    changed, floor = panel.units.copy(), panel.floor.copy()
+    changed[:, 124:] = floor[:, 124:] = 1000.0
+    later = dataclasses.replace(panel, units=changed, floor=floor)
+    again = rolling._told(later, np.arange(40), 120, 4, names)
+    for name in names:
+        assert again.means[name] == pytest.approx(seen.means[name], rel=1e-9)
+    assert np.array_equal(seen.total, again.total)
+
+
+def test_the_range_is_as_wide_as_the_older_weeks_ask_for():
+    """Planted: each month's level is drawn anew, e^0.6 wide; the newest was not used."""
+    draw = np.random.default_rng(6)
+    level = np.exp(draw.normal(0, 0.6, (300, 30))) * 40
+    units = draw.poisson(np.repeat(level, 4, axis=1)).astype(float)
+    panel = inventory.Panel(
+        keys=pd.DataFrame({"item": range(300), "place": "x"}),
+        weeks=pd.date_range("2024-01-01", periods=120, freq="7D"), units=units,
+        price=np.ones(300), promoted=0 * units, masked=0.0,
     )  # fmt: skip
-    pd.testing.assert_frame_equal(seen, again)
+    test = inventory.backtest(
+        panel, sample=300, methods=("last week", "zero", "13-week mean")
+    )
+    assert test.drift["steady"] in (0.4, 0.6, 0.8)
+    scores = inventory.combined(test)
+    assert 0.72 <= scores.loc["ours", "covered"] <= 0.88
+    assert scores.loc["13-week mean", "covered"] < 0.72
 
 
 def test_the_method_that_fits_the_planted_demand_is_chosen():

@@ -106,6 +106,13 @@ def theta(units: np.ndarray, season: np.ndarray, ahead: int) -> Means:
     )
 
 
+def ces(units: np.ndarray, season: np.ndarray, ahead: int) -> Means:
+    """Complex smoothing: level and what it gains move together (statsforecast)."""
+    from statsforecast.models import AutoCES
+
+    return _classic(lambda: AutoCES(season_length=1, model="N"), units, season, ahead)
+
+
 def croston(units: np.ndarray, season: np.ndarray, ahead: int) -> Means:
     """Croston's method in the form of Syntetos and Boylan (statsforecast)."""
     from statsforecast.models import CrostonSBA
@@ -120,6 +127,13 @@ def tsb(units: np.ndarray, season: np.ndarray, ahead: int) -> Means:
     return _classic(lambda: TSB(alpha_d=0.1, alpha_p=0.1), units, season, ahead)
 
 
+def adida(units: np.ndarray, season: np.ndarray, ahead: int) -> Means:
+    """Smoothing of sums as long as the gaps between sales (statsforecast)."""
+    from statsforecast.models import ADIDA
+
+    return _classic(ADIDA, units, season, ahead)
+
+
 def imapa(units: np.ndarray, season: np.ndarray, ahead: int) -> Means:
     """Mean over levels of aggregation in time (statsforecast)."""
     from statsforecast.models import IMAPA
@@ -128,19 +142,20 @@ def imapa(units: np.ndarray, season: np.ndarray, ahead: int) -> Means:
 
 
 def boosted(
-    units: np.ndarray, season: np.ndarray, ahead: int, *, seed: int = 0
-) -> Means:
+    units: np.ndarray, season: np.ndarray, ahead: int, *, seed: int = 0,
+    known: np.ndarray | None = None,
+) -> Means:  # fmt: skip
     """One boosted-tree model over all series (scikit-learn), trained on the past."""
-    return boosting.expect(
-        boosting.learn(units, season, ahead=ahead, seeds=(seed,)), units
-    )
+    learnt = boosting.learn(units, season, ahead=ahead, known=known, seeds=(seed,))
+    return boosting.expect(learnt, units)
 
 
 def combination(
-    units: np.ndarray, season: np.ndarray, ahead: int, *, seed: int = 0
-) -> Means:
+    units: np.ndarray, season: np.ndarray, ahead: int, *, seed: int = 0,
+    known: np.ndarray | None = None,
+) -> Means:  # fmt: skip
     """Two parts boosted trees and one part levels: each mends what the other misses."""
-    trees = boosted(units, season, ahead, seed=seed)
+    trees = boosted(units, season, ahead, seed=seed, known=known)
     return (2 * trees + levels(units, season, ahead)) / 3
 
 
@@ -155,7 +170,9 @@ METHODS: dict[str, Callable[..., Means]] = {
     "theta": theta,
     "Croston": croston,
     "TSB": tsb,
+    "ADIDA": adida,
     "IMAPA": imapa,
+    "CES": ces,
     "boosted trees": boosted,
     "combination": combination,
 }
@@ -165,7 +182,7 @@ def spread(
     means: np.ndarray,
     *,
     dispersion: float | np.ndarray,
-    drift: float,
+    drift: float | np.ndarray,
     draws: int,
     seed: int,
     wobble: float = 0.0,
@@ -178,7 +195,7 @@ def spread(
     Args:
         means: Expected units, rows by weeks.
         dispersion: Variance over mean of one week's count, above 1, by row or one.
-        drift: Standard deviation of the level's logarithm.
+        drift: Standard deviation of the level's logarithm, by row or one.
         draws: Paths wanted.
         seed: Seed.
         wobble: Further variance of one week, as a share of the squared mean.
@@ -198,6 +215,7 @@ def spread(
         raise ValueError(msg)
     source = np.random.default_rng(seed)
     rows, _weeks = means.shape
+    drift = np.reshape(drift, (-1, 1))
     level = np.exp(source.normal(-0.5 * drift**2, drift, (rows, draws)))
     middle = np.maximum(means[:, None, :] * level[:, :, None], 1e-9)
     over = np.broadcast_to(np.reshape(dispersion, (-1, 1, 1)), (rows, 1, 1)) - 1
@@ -271,7 +289,7 @@ def dispersion_of(
     common = np.median(ratio[seen]) if seen.any() else 1.3
     count = (~np.isnan(recent)).sum(axis=1)
     weight = count / (count + 20.0)
-    return np.clip(weight * ratio + (1 - weight) * common, 1.02, 30.0)
+    return np.clip(weight * ratio + (1 - weight) * common, 1.02, 1000.0)
 
 
 def _classic(

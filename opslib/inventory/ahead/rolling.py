@@ -22,11 +22,13 @@ QUICK = (
     "smoothing",
     "Croston",
     "TSB",
+    "ADIDA",
     "IMAPA",
 )
-ALL = (*QUICK, "ETS", "theta", "combination")
+ALL = (*QUICK, "ETS", "theta", "CES", "combination")
 GLOBAL = ("boosted trees", "combination")
 DRIFT = 0.25
+DRIFTS = (0.15, 0.25, 0.4, 0.6, 0.8)
 _SPORADIC = 0.5
 
 
@@ -37,8 +39,11 @@ class Backtest:
     Attributes:
         scores: method, kind of series, part (`choice` or `proof`), loss (quantile loss
             over units sold), bias, covered (share inside the 80 % range), error.
+            The method `ours` is the chosen ones with their own drift.
         chosen: Kind of series to the method chosen on the choice origins.
-        totals: method, kind, origin, gap and actual summed over rows.
+        drift: Kind of series to how far a level drifts, in the range that scored best
+            on the choice origins.
+        totals: gap and actual of `ours` summed over rows, by origin.
         origins: Weeks at which forecasts were made.
         ahead: Weeks summed.
         agreed: Whether items moved towards forecasts of their sums came nearer to the
@@ -47,6 +52,7 @@ class Backtest:
 
     scores: pd.DataFrame
     chosen: dict[str, str]
+    drift: dict[str, float]
     totals: pd.DataFrame
     origins: tuple[pd.Timestamp, ...]
     ahead: int
@@ -126,41 +132,35 @@ def backtest(
     rows = np.arange(len(panel.units))
     if len(rows) > sample:
         rows = np.sort(np.random.default_rng(seed).choice(rows, sample, replace=False))
-    parts, points = [], []
-    for back in range(origins, 0, -1):
-        cut = len(panel.weeks) - back * ahead
-        points.append(panel.weeks[cut - 1])
-        part = "proof" if back == 1 else "choice"
-        scored = _score_origin(panel, rows, cut, ahead, methods, seed)
-        parts.append(scored.assign(part=part, origin=points[-1]))
+    cuts = [len(panel.weeks) - back * ahead for back in range(origins, 0, -1)]
+    told = [_told(panel, rows, cut, ahead, methods) for cut in cuts]
+    parts = [
+        _scored(one, one.means[name], DRIFT, seed).assign(method=name, cut=one.cut)
+        for one in told
+        for name in methods
+    ]
+    chosen = _choose(_summed_up(pd.concat(parts, ignore_index=True), cuts[-1]))
+    drift = _drifts(told[:-1] or told, chosen, seed)
+    for one in told:
+        mean, spread = _of_kind(one, chosen), _by_kind(one.kind, drift)
+        parts.append(
+            _scored(one, mean, spread, seed).assign(method="ours", cut=one.cut)
+        )
     table = pd.concat(parts, ignore_index=True)
-    scores = table.groupby(["method", "kind", "part"], as_index=False).agg(
-        loss=("loss", "sum"), gap=("gap", "sum"), covered=("covered", "mean"),
-        error=("error", "sum"), actual=("actual", "sum"), rows=("loss", "size"),
-    )  # fmt: skip
-    whole = scores["actual"].clip(lower=1e-9)
-    scores = scores.assign(
-        loss=scores["loss"] / whole,
-        bias=scores["gap"] / whole,
-        error=scores["error"] / whole,
-    ).drop(columns="gap")
     return Backtest(
-        scores=scores,
-        chosen=_choose(scores),
-        totals=table.groupby(["method", "kind", "origin"], as_index=False)[
-            ["gap", "actual"]
-        ].sum(),
-        origins=tuple(points),
+        scores=_summed_up(table, cuts[-1]),
+        chosen=chosen,
+        drift=drift,
+        totals=table[table["method"] == "ours"].groupby("cut")[["gap", "actual"]].sum(),
+        origins=tuple(panel.weeks[cut - 1] for cut in cuts),
         ahead=ahead,
         agreed=_sums_help(panel, ahead, origins),
     )
 
 
 def combined(test: Backtest, part: str = "proof") -> pd.DataFrame:
-    """Return each method's scores over all kinds, and `ours`: the chosen ones."""
-    rows = test.scores[test.scores["part"] == part]
-    ours = rows[rows["method"] == rows["kind"].map(test.chosen)].assign(method="ours")
-    both = pd.concat([rows, ours])
+    """Return each method's scores over all kinds, and those of `ours`, the chosen ones."""
+    both = test.scores[test.scores["part"] == part]
     weight = both["actual"]
     summed = both.assign(
         loss=both["loss"] * weight, bias=both["bias"] * weight, error=both["error"] * weight,
@@ -181,9 +181,7 @@ def total_error(test: Backtest) -> float:
 
     Errors of items share causes, so a sum is less certain than independent items are.
     """
-    rows = test.totals[test.totals["method"] == test.totals["kind"].map(test.chosen)]
-    by = rows.groupby("origin")[["gap", "actual"]].sum()
-    ratio = by["gap"] / by["actual"].clip(lower=1e-9)
+    ratio = test.totals["gap"] / test.totals["actual"].clip(lower=1e-9)
     return float(np.sqrt((ratio**2).mean() + 0.02**2))
 
 
@@ -202,22 +200,26 @@ def foretell(
         cluster: Address of a Dask cluster that shares the items, as in `by_rows`; the
             trees learn from all items at once and stay here.
     """
-    season = forecast.season_index(panel.units, panel.weeks, weeks)
-    kind = kinds(panel.units)
-    mean = np.zeros((len(panel.units), weeks))
+    units = panel.best_known()
+    season = forecast.season_index(units, panel.weeks, weeks)
+    kind = kinds(units)
+    drift = _by_kind(kind, test.drift)
+    mean = np.zeros((len(units), weeks))
     method = np.array([test.chosen[k] for k in kind], dtype=object)
     for name in set(method):
         pick = np.flatnonzero(method == name)
-        work, own = forecast.METHODS[name], panel.units[pick]
+        work, own = forecast.METHODS[name], units[pick]
         mean[pick] = (
-            work(own, season, weeks)
+            work(own, season, weeks, **_plans(panel, pick))
             if name in GLOBAL
             else by_rows(work, own, season, weeks, cluster=cluster)
         )
-    level = forecast.dispersion_of(panel.units, season)
+    level = forecast.dispersion_of(units, season)
     if test.agreed:
-        mean = with_totals(panel, mean, level[:, None] * mean + (DRIFT * mean) ** 2)
-    paths = forecast.spread(mean, dispersion=level, drift=DRIFT, draws=draws, seed=seed)
+        mean = with_totals(
+            panel, mean, level[:, None] * mean + (drift[:, None] * mean) ** 2
+        )
+    paths = forecast.spread(mean, dispersion=level, drift=drift, draws=draws, seed=seed)
     coming = pd.date_range(
         panel.weeks[-1] + pd.Timedelta(days=7), periods=weeks, freq="7D"
     )
@@ -226,53 +228,121 @@ def foretell(
     )
 
 
-def _score_origin(
-    panel: Panel,
-    rows: np.ndarray,
-    cut: int,
-    ahead: int,
-    methods: tuple[str, ...],
-    seed: int,
-) -> pd.DataFrame:
-    """Forecast from one origin with what was known then, and score the sum ahead."""
-    past, actual = panel.units[rows, :cut], panel.units[rows, cut : cut + ahead]
-    season = forecast.season_index(panel.units[:, :cut], panel.weeks[:cut], ahead)
+def drift_of(panel: Panel, test: Backtest) -> np.ndarray:
+    """Return how far each row's level drifts, as its kind did in the back-test."""
+    return _by_kind(kinds(panel.best_known()), test.drift)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Origin:
+    """What was foretold from one point in the past, and what came.
+
+    Attributes:
+        cut: Weeks known then.
+        kind: Kind of each row.
+        level: Dispersion of each row.
+        total: Units that came, summed.
+        means: Method to what it foretold.
+    """
+
+    cut: int
+    kind: np.ndarray
+    level: np.ndarray
+    total: np.ndarray
+    means: dict[str, np.ndarray]
+
+
+def _told(
+    panel: Panel, rows: np.ndarray, cut: int, ahead: int, methods: tuple[str, ...]
+) -> _Origin:
+    """Forecast from one origin with what was known then."""
+    best = panel.best_known()[:, :cut]
+    past, actual = best[rows], panel.units[rows, cut : cut + ahead]
+    season = forecast.season_index(best, panel.weeks[:cut], ahead)
     good = ~np.isnan(actual).any(axis=1) & (~np.isnan(past)).any(axis=1)
-    past, total = past[good], actual[good].sum(axis=1)
-    kind = kinds(past)
-    level = forecast.dispersion_of(past, season)
-    parts = []
+    past = past[good]
+    means = {}
     for name in methods:
-        mean = forecast.METHODS[name](past, season, ahead)
-        paths = forecast.spread(
-            mean, dispersion=level, drift=DRIFT, draws=200, seed=seed
-        )
-        sums = paths.sum(axis=2)
-        quantiles = np.quantile(sums, LEVELS, axis=1).T
-        parts.append(
-            pd.DataFrame(
-                {
-                    "method": name,
-                    "kind": kind,
-                    "loss": quantile_loss(total, quantiles),
-                    "gap": mean.sum(axis=1) - total,
-                    "error": np.abs(np.median(sums, axis=1) - total),
-                    "covered": _covered(total, sums),
-                    "actual": total,
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
+        more = _plans(panel, rows[good]) if name in GLOBAL else {}
+        means[name] = forecast.METHODS[name](past, season, ahead, **more)
+    return _Origin(
+        cut=cut, kind=kinds(past), level=forecast.dispersion_of(past, season),
+        total=actual[good].sum(axis=1), means=means,
+    )  # fmt: skip
+
+
+def _plans(panel: Panel, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what a model of all items is told of plans, where there are any."""
+    return {} if panel.known is None else {"known": panel.known[:, rows]}
+
+
+def _scored(
+    one: _Origin, mean: np.ndarray, drift: float | np.ndarray, seed: int
+) -> pd.DataFrame:
+    """Score the sum ahead, row by row."""
+    paths = forecast.spread(
+        mean, dispersion=one.level, drift=drift, draws=200, seed=seed
+    )
+    sums = paths.sum(axis=2)
+    return pd.DataFrame(
+        {
+            "kind": one.kind,
+            "loss": quantile_loss(one.total, np.quantile(sums, LEVELS, axis=1).T),
+            "gap": mean.sum(axis=1) - one.total,
+            "error": np.abs(np.median(sums, axis=1) - one.total),
+            "covered": _covered(one.total, sums),
+            "actual": one.total,
+        }
+    )
+
+
+def _summed_up(table: pd.DataFrame, newest: int) -> pd.DataFrame:
+    """Return scores by method, kind and part; the newest origin is the proof."""
+    table = table.assign(part=np.where(table["cut"] == newest, "proof", "choice"))
+    scores = table.groupby(["method", "kind", "part"], as_index=False).agg(
+        loss=("loss", "sum"), gap=("gap", "sum"), covered=("covered", "mean"),
+        error=("error", "sum"), actual=("actual", "sum"), rows=("loss", "size"),
+    )  # fmt: skip
+    whole = scores["actual"].clip(lower=1e-9)
+    return scores.assign(
+        loss=scores["loss"] / whole,
+        bias=scores["gap"] / whole,
+        error=scores["error"] / whole,
+    ).drop(columns="gap")
+
+
+def _of_kind(one: _Origin, chosen: dict[str, str]) -> np.ndarray:
+    """Return the means of the method chosen for each row's kind."""
+    steady = (one.kind == "steady")[:, None]
+    return np.where(steady, one.means[chosen["steady"]], one.means[chosen["sporadic"]])
+
+
+def _by_kind(kind: np.ndarray, value: dict[str, float]) -> np.ndarray:
+    return np.where(kind == "steady", value["steady"], value["sporadic"])
+
+
+def _drifts(told: list[_Origin], chosen: dict[str, str], seed: int) -> dict[str, float]:
+    """Return the drift of each kind whose ranges scored best on the choice origins."""
+    losses = pd.concat(
+        [
+            _scored(one, _of_kind(one, chosen), drift, seed).assign(drift=drift)
+            for one in told
+            for drift in DRIFTS
+        ]
+    )
+    by = losses.pivot_table(index="kind", columns="drift", values="loss", aggfunc="sum")
+    best = by.idxmin(axis=1).to_dict()
+    return {kind: float(best.get(kind, DRIFT)) for kind in ("steady", "sporadic")}
 
 
 def _sums_help(panel: Panel, ahead: int, origins: int) -> bool:
     """Return whether moved items foretold each place's sum better on choice origins."""
     places = pd.factorize(panel.keys["place"])[0]
     sums = (places[None, :] == np.unique(places)[:, None]).astype(float)
-    missed = np.zeros(2)
+    missed, best = np.zeros(2), panel.best_known()
     for back in range(origins, 1, -1):
         cut = len(panel.weeks) - back * ahead
-        past = replace(panel, units=panel.units[:, :cut], weeks=panel.weeks[:cut])
+        past = replace(panel, units=best[:, :cut], weeks=panel.weeks[:cut], floor=None)
         season = forecast.season_index(past.units, past.weeks, ahead)
         mean = forecast.levels(past.units, season, ahead)
         spread = forecast.dispersion_of(past.units, season)

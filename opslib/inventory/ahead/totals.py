@@ -92,7 +92,7 @@ def with_totals(panel: Panel, mean: np.ndarray, variance: np.ndarray) -> np.ndar
     codes = np.unique(places)
     sums = (places[None, :] == codes[:, None]).astype(float)
     sums = np.vstack([np.ones((1, len(mean))), sums]) if len(codes) > 1 else sums
-    known = sums @ fill(panel.units)
+    known = sums @ fill(panel.best_known())
     begun = max(0, int(np.argmax(known.min(axis=0) > 0)))
     if weeks - begun < LEAST_WEEKS:
         return mean

@@ -11,7 +11,7 @@ from opslib import checks
 from opslib.inventory.demand import Panel, fill
 
 if TYPE_CHECKING:
-    from opslib.inventory.ordering.orders import Terms
+    from opslib.inventory.ordering.terms import Terms
 
 COLUMNS = ("day", "item", "place", "proposed", "wanted")
 
@@ -28,7 +28,7 @@ def apply_edits(
 
     Example:
         >>> listed = pd.DataFrame({"item": ["A"], "place": ["x"], "order": [6.0],
-        ...     "pack": [6.0], "cost": [2.0], "packs": [1.0], "money": [12.0]})
+        ...     "pack": [6.0], "buy": [2.0], "packs": [1.0], "money": [12.0]})
         >>> edits = pd.DataFrame({"day": ["2026-01-05"], "item": ["A"], "place": ["x"],
         ...     "proposed": [6.0], "wanted": [12.0]})
         >>> apply_edits(listed, edits, day="2026-01-05")["money"].tolist()
@@ -45,7 +45,7 @@ def apply_edits(
     return listed.assign(
         order=order,
         packs=order / listed["pack"],
-        money=order * listed["cost"],
+        money=order * listed["buy"],
         edited=wanted.notna() & (wanted != listed["proposed"]),
     )
 
@@ -77,7 +77,7 @@ def price_edits(
     rows = pd.MultiIndex.from_frame(panel.keys).get_indexer(
         pd.MultiIndex.from_frame(changed[["item", "place"]])
     )
-    demand = np.nan_to_num(fill(panel.units))
+    demand = np.nan_to_num(fill(panel.best_known()))
     parts = []
     for row, line in zip(rows, changed.to_dict("records"), strict=True):
         lead = int(np.nan_to_num(line.get("lead_weeks", 1), nan=1))

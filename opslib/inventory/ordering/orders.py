@@ -1,7 +1,4 @@
-"""This module owns the order list: how much of what, why, and what it is worth.
-
-Long because a decision and all its parts read together.
-"""
+"""This module owns the order list: how much of what, why, and what it is worth."""
 
 from __future__ import annotations
 
@@ -14,27 +11,12 @@ from opslib import checks
 from opslib.inventory.ahead import rolling as tests
 from opslib.inventory.ahead.rolling import Backtest, Forecast
 from opslib.inventory.demand import Panel
-from opslib.inventory.ordering import simulate
+from opslib.inventory.ordering import policies, simulate
 from opslib.inventory.ordering.edits import COLUMNS, apply_edits, price_edits
+from opslib.inventory.ordering.terms import Terms
 from opslib.inventory.ordering.tuning import Tuned, Worth, tune, worth
 
-
-@dataclass(frozen=True, kw_only=True)
-class Terms:
-    """What an order is placed under, one row a series of the panel.
-
-    Attributes:
-        frame: item, place, supplier, price, cost, pack, minimum_order, lead_weeks,
-            on_hand and in_pipeline (missing where stock was never delivered); with
-            purchase orders also on_time (the supplier's share) and suppliers (of the
-            item so far).
-        assumed: Names of what was not delivered and had to be assumed.
-        stock_known: Whether stock on hand was delivered.
-    """
-
-    frame: pd.DataFrame
-    assumed: tuple[str, ...]
-    stock_known: bool
+_TEN_YEARS = 3650
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +55,11 @@ def decide(
         day: Day of the list; None takes the end of the last week.
     """
     edits = pd.DataFrame(columns=[*COLUMNS]) if edits is None else edits
-    weeks = int(told.frame["lead_weeks"].max()) + 3
+    weeks = told.longest + 3
     test = tests.backtest(panel, ahead=4)
     coming = tests.foretell(panel, test, weeks=weeks, draws=120)
-    tuned = tune(panel, told, holding_rate=holding_rate)
+    drift = tests.drift_of(panel, test)
+    tuned = tune(panel, told, holding_rate=holding_rate, drift=drift)
     listed = plan(
         coming, told, level=tuned.level, holding_rate=holding_rate, budget=budget
     )
@@ -87,66 +70,10 @@ def decide(
         tuned=tuned,
         test=test,
         coming=coming,
-        worth=worth(panel, told, level=tuned.level, holding_rate=holding_rate),
+        worth=worth(
+            panel, told, level=tuned.level, holding_rate=holding_rate, drift=drift
+        ),
         priced=price_edits(edits, panel, told, holding_rate=holding_rate),
-    )
-
-
-def terms(
-    panel: Panel, products: pd.DataFrame, stock: pd.DataFrame, orders: pd.DataFrame,
-    *, lead_weeks: float, cost_share: float,
-) -> Terms:  # fmt: skip
-    """Return the terms of each series from the tables, assuming what lacks.
-
-    Lead times are the median of real deliveries of each supplier; without purchase
-    orders `lead_weeks` is assumed. Without a unit cost, `cost_share` of the price is.
-
-    Args:
-        panel: Clean demand.
-        products: item with supplier, price, cost, pack, minimum_order where known.
-        stock: item, place, on_hand; may be empty.
-        orders: Purchase orders; may be empty.
-        lead_weeks: Lead time where none is known.
-        cost_share: Unit cost as a share of price where none is known, in (0, 1).
-    """
-    checks.between(lead_weeks, "lead_weeks", low=0, high=52)
-    checks.between(
-        cost_share, "cost_share", low=0, high=1, open_low=True, open_high=True
-    )
-    known = products.drop_duplicates("item").set_index("item")
-    frame = panel.keys.assign(paid=panel.price)
-    for name in ("name", "supplier", "price", "cost", "pack", "minimum_order"):
-        frame[name] = frame["item"].map(known[name]) if name in known else np.nan
-    assumed = []
-    frame["price"] = frame["price"].where(frame["price"] > 0).fillna(frame["paid"])
-    frame["price"] = frame["price"].fillna(0.0)
-    if frame["cost"].isna().any():
-        assumed.append("cost")
-        frame["cost"] = frame["cost"].fillna(frame["price"] * cost_share)
-    frame["pack"] = frame["pack"].fillna(1).clip(lower=1)
-    frame["minimum_order"] = frame["minimum_order"].fillna(0)
-    arrived = orders.dropna(subset=["received"]) if len(orders) else orders
-    if len(arrived):
-        days = (arrived["received"] - arrived["ordered"]).dt.days
-        lead = (days.groupby(arrived["supplier"]).median() / 7).clip(lower=0)
-        frame["lead_weeks"] = np.ceil(frame["supplier"].map(lead).fillna(lead_weeks))
-        punctual = (arrived["received"] <= arrived["promised"]).groupby(
-            arrived["supplier"]
-        )
-        frame["on_time"] = frame["supplier"].map(punctual.mean())
-        count = orders.groupby("item")["supplier"].nunique()
-        frame["suppliers"] = frame["item"].map(count).fillna(1)
-    else:
-        assumed.append("lead time")
-        frame["lead_weeks"] = float(np.ceil(lead_weeks))
-    frame["on_hand"] = _looked_up(frame, stock, "on_hand") if len(stock) else np.nan
-    frame["in_pipeline"] = _open_units(frame, orders)
-    if not len(stock):
-        assumed.append("stock")
-    return Terms(
-        frame=frame.drop(columns="paid"),
-        assumed=tuple(assumed),
-        stock_known=bool(len(stock)),
     )
 
 
@@ -160,9 +87,13 @@ def plan(
 ) -> pd.DataFrame:
     """Return the order list, most valuable first.
 
-    Each order lifts stock in its delivery week so that demand is met with the chance
-    `level`; it is rounded to full packs on the side that costs less at that level, and
-    kept above the minimum order. A budget keeps the orders that gain most per money.
+    Each order lifts stock so that demand until the next delivery is met with the chance
+    `level`, deliveries being as late as the supplier's have been; it is rounded to full
+    packs on the side that costs less at that level, and kept above the minimum order.
+    What would outlast its shelf life is not ordered: the most is what pays over the
+    life, a sold unit earning its margin and an aged one losing its cost; stock on hand
+    counts as fresh. A budget keeps the orders that gain most per money. The gain is
+    what the time until the next delivery brings.
 
     Args:
         coming: Possible demand; it must reach one week beyond the longest lead time.
@@ -174,8 +105,9 @@ def plan(
 
     Returns:
         item, place, name, supplier, on_hand, in_pipeline, expected (units to delivery
-        week), at_delivery (projected stock), order, wanted (units before packs), packs, money, gain, gain_more,
-        gain_less, running_out (chance to run out before delivery).
+        week), at_delivery (projected stock), order, wanted (units before packs), packs,
+        money, gain, gain_more, gain_less, held_back (units that would age out),
+        running_out (chance to run out before delivery), and what is known of the supplier.
 
     Raises:
         ValueError: The forecast is shorter than a lead time, or the level is no chance.
@@ -184,7 +116,7 @@ def plan(
     level = np.broadcast_to(np.asarray(level, float), len(frame))
     for one in (float(level.min()), float(level.max())):
         checks.between(one, "level", low=0, high=1, open_low=True, open_high=True)
-    longest = int(frame["lead_weeks"].max()) + 1
+    longest = told.longest + 1
     if coming.paths.shape[2] < longest:
         msg = (
             f"the forecast has {coming.paths.shape[2]} weeks; the longest lead time needs "
@@ -192,8 +124,8 @@ def plan(
         )
         raise ValueError(msg)
     parts = [
-        _plan_rows(coming, told, rows, int(lead) + 1, level[rows], holding_rate)
-        for lead, rows in frame.groupby("lead_weeks").indices.items()
+        _plan_rows(coming, told, rows, level[rows], holding_rate)
+        for _lead, rows in frame.groupby("lead_weeks").indices.items()
     ]
     listed = pd.concat(parts).sort_values("gain", ascending=False, ignore_index=True)
     if budget:
@@ -208,71 +140,60 @@ def plan(
 
 
 def _plan_rows(
-    coming: Forecast,
-    told: Terms,
-    rows: np.ndarray,
-    ahead: int,
-    level: np.ndarray,
-    rate: float,
+    coming: Forecast, told: Terms, rows: np.ndarray, level: np.ndarray, rate: float
 ) -> pd.DataFrame:
     part = told.frame.iloc[rows].reset_index(drop=True)
-    paths = coming.paths[rows][:, :, :ahead]
+    lead = int(part["lead_weeks"].iloc[0])
+    leads = None if told.leads is None else told.leads[rows]
+    if leads is not None:
+        leads = leads[:, : int(np.flatnonzero(leads.any(axis=0))[-1]) + 1]
+    far = lead + 1 if leads is None else leads.shape[1]
+    paths = coming.paths[rows][:, :, :far]
     on_hand = part["on_hand"].fillna(0).to_numpy()
-    pipeline = np.zeros((len(part), ahead - 1))
-    if ahead > 1:
-        pipeline[:] = (part["in_pipeline"].to_numpy() / (ahead - 1))[:, None]
-    if told.stock_known:
-        need = simulate.shortfall(paths, on_hand=on_hand, pipeline=pipeline)
+    if told.due is None:
+        pipeline = np.repeat(
+            (part["in_pipeline"] / max(1, lead)).to_numpy()[:, None], lead, 1
+        )
     else:
-        need = paths.sum(axis=2)
-    pack = part["pack"].to_numpy()
-    order = simulate.in_packs(need, level=level, pack=pack)
-    order = np.where(
-        (order > 0) & (order < part["minimum_order"]),
-        np.ceil(part["minimum_order"] / pack) * pack,
-        order,
+        pipeline = told.due[rows]
+    held, need, lost = simulate.projected(
+        paths, on_hand=on_hand, pipeline=pipeline, leads=leads
     )
-    margin = (part["price"] - part["cost"]).clip(lower=0).to_numpy()
-    hold = (part["cost"] * rate / 52).to_numpy()
+    expected = paths[:, :, : lead + 1].sum(axis=2)
+    if not told.stock_known:
+        held, need = np.zeros_like(held), expected.astype(float)
+    pack = part["pack"].to_numpy()
+    cost, margin = part["cost"].to_numpy(), (part["price"] - part["cost"]).clip(lower=0).to_numpy()  # fmt: skip
+    wished = simulate.in_packs(need, level=level, pack=pack)
+    least = np.ceil(part["minimum_order"] / pack).to_numpy() * pack
+    wished = np.where(wished > 0, np.maximum(wished, least), 0.0)
+    life = part["shelf_life_days"].fillna(_TEN_YEARS).to_numpy() / 7
+    fresh = coming.paths[rows].mean(axis=2) * life[:, None] - held
+    pays = policies.critical_ratio(holding=np.maximum(cost, 1e-9), shortage=np.maximum(margin, 1e-9))  # fmt: skip
+    order = np.minimum(wished, simulate.in_packs(fresh, level=pays, pack=pack))
+    order = np.where(order >= least, order, 0.0)
+    hold = cost * rate / 52
 
     def gain(amount: np.ndarray) -> np.ndarray:
-        short = np.maximum(0, need - amount[:, None]).mean(axis=1)
-        left = np.maximum(0, amount[:, None] - need).mean(axis=1)
+        gap = need - amount[:, None]
+        short, left = np.maximum(0, gap).mean(axis=1), np.maximum(0, -gap).mean(axis=1)
         return -(margin * short + hold * left)
 
     base, now = gain(np.zeros_like(order)), gain(order)
-    stock = on_hand + part["in_pipeline"].to_numpy()
-    before = paths[:, :, : max(1, ahead - 1)].sum(axis=2)
-    kept = ["item", "place", "name", "supplier", "cost", "pack", "lead_weeks",
-            "on_hand", "in_pipeline", "on_time", "suppliers"]  # fmt: skip
+    kept = ["item", "place", "name", "supplier", "cost", "buy", "pack", "lead_weeks",
+            "on_hand", "in_pipeline", "on_time", "suppliers", "days", "slow", "other",
+            "saving", "other_days", "other_on_time"]  # fmt: skip
+    known = told.stock_known
     return part.reindex(columns=kept).assign(
-        expected=paths.sum(axis=2).mean(axis=1),
-        at_delivery=(-need + paths[:, :, -1]).mean(axis=1)
-        if told.stock_known
-        else np.nan,
+        expected=expected.mean(axis=1),
+        at_delivery=held.mean(axis=1) if known else np.nan,
         order=order,
         wanted=np.maximum(0, simulate.quantile_by_row(need, level)),
         packs=order / pack,
-        money=order * part["cost"],
+        money=order * part["buy"],
         gain=np.where(order > 0, now - base, 0.0),
         gain_more=gain(order + 1) - now,
         gain_less=gain(np.maximum(order - 1, 0)) - now,
-        running_out=(before > stock[:, None]).mean(axis=1)
-        if told.stock_known
-        else np.nan,
-    )
-
-
-def _looked_up(frame: pd.DataFrame, stock: pd.DataFrame, column: str) -> np.ndarray:
-    known = stock.groupby(["item", "place"])[column].sum()
-    at = pd.MultiIndex.from_frame(frame[["item", "place"]])
-    return known.reindex(at).fillna(0).to_numpy(float)
-
-
-def _open_units(frame: pd.DataFrame, orders: pd.DataFrame) -> np.ndarray:
-    if not len(orders):
-        return np.zeros(len(frame))
-    waiting = orders[orders["received"].isna()]
-    return (
-        _looked_up(frame, waiting, "quantity") if len(waiting) else np.zeros(len(frame))
+        held_back=wished - order,
+        running_out=lost.mean(axis=1) if known else np.nan,
     )

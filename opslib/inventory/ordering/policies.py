@@ -164,6 +164,7 @@ def by_chance(
     paths: Sequence[np.ndarray] | np.ndarray,
     level: float | np.ndarray,
     pack: np.ndarray | None = None,
+    leads: np.ndarray | None = None,
 ) -> Policy:
     """Our rule: meet the delivery week's demand with a chance, sales being lost.
 
@@ -173,19 +174,22 @@ def by_chance(
             As one array: paths of the whole window, foretold at its start.
         level: Wanted chance, between 0 and 1, one or one a row.
         pack: Units in a case, by row; None orders single units.
+        leads: Chance of each lead time, as in `shortfall`; the paths then reach one
+            week beyond the longest.
     """
 
     def rule(
         week: int, stock: np.ndarray, line: np.ndarray, seen: np.ndarray
     ) -> np.ndarray:
         if isinstance(paths, np.ndarray):
-            ahead = paths[:, :, week : week + line.shape[1] + 1]
+            far = line.shape[1] + 1 if leads is None else leads.shape[1]
+            ahead = paths[:, :, week : week + far]
         elif week < len(paths):
             ahead = paths[week]
         else:
             return np.zeros(len(stock))
         return order_for_quantile(
-            ahead, on_hand=stock, pipeline=line, level=level, pack=pack
+            ahead, on_hand=stock, pipeline=line, level=level, pack=pack, leads=leads
         )
 
     return rule

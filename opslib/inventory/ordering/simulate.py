@@ -48,12 +48,15 @@ def simulate(
     pipeline: np.ndarray,
     holding_cost: float | np.ndarray = 0.2,
     shortage_cost: float | np.ndarray = 1.0,
+    late: np.ndarray | None = None,
 ) -> Outcome:
     """Run a policy against demand, one week after the other.
 
     At the start of a week the due delivery is added; demand is met as far as stock
     lasts, the rest is lost; then the policy orders, and its order arrives at the start
-    of the week that lies one week beyond the pipeline.
+    of the week that lies one week beyond the pipeline, or so many weeks later as
+    `late` says. The policy sees an order under way in the week it is due; an overdue
+    one, which nobody knows the day of, it sees in the next week.
 
     Args:
         demand: Units wanted, rows by weeks.
@@ -63,6 +66,8 @@ def simulate(
         pipeline: Units that arrive in the next weeks, rows by weeks, nearest first.
         holding_cost: Money for one unit left at the end of a week.
         shortage_cost: Money for one unit lost.
+        late: Weeks by which the order of each week comes later than usual (sooner
+            where negative), rows by weeks; None lets all come on time.
 
     Returns:
         Money and units by row and week.
@@ -80,15 +85,19 @@ def simulate(
     demand, stock = _checked(demand, on_hand, pipeline)
     rows, weeks = demand.shape
     lead = pipeline.shape[1]
-    arriving = np.zeros((rows, weeks + lead + 1))
+    late = np.zeros((rows, weeks), int) if late is None else np.asarray(late, int)
+    lead_of = np.maximum(lead + late, 0)
+    arriving = np.zeros((rows, weeks + int(lead_of.max(initial=lead)) + 1))
     arriving[:, :lead] = pipeline
+    row = np.arange(rows)
     kept = {k: np.zeros((rows, weeks)) for k in ("stock", "lost", "sold", "orders")}
     for week in range(weeks):
-        order = np.maximum(
-            0, policy(week, stock, arriving[:, week : week + lead], demand[:, :week])
-        )
+        seen = arriving[:, week : week + lead]
+        if late.any():
+            seen = _under_way(pipeline, kept["orders"], lead_of, week)
+        order = np.maximum(0, policy(week, stock, seen, demand[:, :week]))
         kept["orders"][:, week] = order
-        arriving[:, week + lead] += order
+        arriving[row, week + lead_of[:, week]] += order
         stock = stock + arriving[:, week]
         sold = np.minimum(stock, demand[:, week])
         stock = stock - sold
@@ -108,6 +117,7 @@ def order_for_quantile(
     pipeline: np.ndarray,
     level: float | np.ndarray,
     pack: np.ndarray | None = None,
+    leads: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return orders that meet a delivery week's demand with a wanted chance.
 
@@ -120,6 +130,7 @@ def order_for_quantile(
         pipeline: Units that arrive in each week before the delivery.
         level: Wanted chance, between 0 and 1, one or one a row.
         pack: Units in a case, by row; None orders single units.
+        leads: Chance of each lead time, as in `shortfall`.
 
     Returns:
         Whole units to order, by row, never negative.
@@ -130,7 +141,7 @@ def order_for_quantile(
         ...     pipeline=np.array([[0.0, 1.0]]), level=0.8)
         array([2.])
     """
-    need = shortfall(paths, on_hand=on_hand, pipeline=pipeline)
+    need = shortfall(paths, on_hand=on_hand, pipeline=pipeline, leads=leads)
     if pack is not None:
         return in_packs(need, level=level, pack=pack)
     return np.maximum(0, np.round(quantile_by_row(need, level)))
@@ -186,15 +197,85 @@ def quantile_by_row(values: np.ndarray, level: float | np.ndarray) -> np.ndarray
 
 
 def shortfall(
-    paths: np.ndarray, *, on_hand: np.ndarray, pipeline: np.ndarray
+    paths: np.ndarray, *, on_hand: np.ndarray, pipeline: np.ndarray,
+    leads: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Return what each path lacks until the order after this one arrives.
+
+    Where all orders take as long, that is the last week of the paths. Where lead times
+    vary, this order and the next, placed a week later, each draw their own: a late
+    next order lengthens the time that this one must last.
+
+    Args:
+        paths: Possible demand: rows, draws, weeks.
+        on_hand: Units in stock now, by row.
+        pipeline: Units that arrive in each coming week, rows by weeks.
+        leads: Chance of a lead time of 0, 1, ... weeks, rows by weeks; None takes the
+            paths' last week as the week of delivery for sure.
+
+    Returns:
+        Units lacking (below zero: left over), rows by draws.
+
+    Example:
+        >>> paths = np.full((1, 4, 4), 2.0)
+        >>> shortfall(paths, on_hand=np.array([2.0]), pipeline=np.zeros((1, 3)),
+        ...     leads=np.array([[0.0, 1.0]])).tolist()
+        [[2.0, 2.0, 2.0, 2.0]]
+    """
+    return projected(paths, on_hand=on_hand, pipeline=pipeline, leads=leads)[1]
+
+
+def projected(
+    paths: np.ndarray, *, on_hand: np.ndarray, pipeline: np.ndarray,
+    leads: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Return stock at delivery, need until the next one, and whether sales are lost before.
+
+    The arguments are those of `shortfall`.
+
+    Returns:
+        Units left as the order arrives, units lacking until the next one arrives, and
+        whether demand meets an empty shelf before the arrival; each rows by draws.
+    """
+    rows, draws, weeks = paths.shape
+    if leads is None:
+        first = last = np.full((rows, draws), weeks - 1)
+    else:
+        first, after = _drawn(leads, draws, 1), _drawn(leads, draws, 2)
+        first = np.minimum(first, weeks - 1)
+        last = np.minimum(np.maximum(first, after), weeks - 1)
+    stock = np.repeat(np.asarray(on_hand, float)[:, None], draws, axis=1)
+    held, lost = stock.copy(), np.zeros((rows, draws), bool)
+    for week in range(weeks):
+        due = pipeline[:, week][:, None] if week < pipeline.shape[1] else 0.0
+        held = np.where(week == first, stock + due, held)
+        left = stock + due - paths[:, :, week]
+        waits = week < first
+        lost |= waits & (left < 0)
+        left = np.where(waits, np.maximum(0, left), left)
+        stock = np.where(week <= last, left, stock)
+    return held, -stock, lost
+
+
+def _drawn(leads: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """Return a lead time for each draw, in shares that are the chances: rows by draws."""
+    spread = (np.random.default_rng(seed).permutation(draws) + 0.5) / draws
+    upto = np.cumsum(leads, axis=1)[:, :-1]
+    return (spread[None, :, None] > upto[:, None, :]).sum(axis=2)
+
+
+def _under_way(
+    pipeline: np.ndarray, orders: np.ndarray, lead_of: np.ndarray, week: int
 ) -> np.ndarray:
-    """Return what each path lacks in the delivery week: rows by draws."""
-    stock = np.repeat(np.asarray(on_hand, float)[:, None], paths.shape[1], axis=1)
-    for week in range(paths.shape[2] - 1):
-        stock = np.maximum(0, stock + pipeline[:, week][:, None] - paths[:, :, week])
-    if pipeline.shape[1] >= paths.shape[2]:
-        stock = stock + pipeline[:, paths.shape[2] - 1][:, None]
-    return paths[:, :, -1] - stock
+    """Return what a buyer sees on the way: by the week it is due, overdue ones next."""
+    lead = pipeline.shape[1]
+    seen = np.zeros_like(pipeline, dtype=float)
+    seen[:, : max(0, lead - week)] = pipeline[:, week:]
+    for placed in range(week if lead else 0):
+        open_ = placed + lead_of[:, placed] >= week
+        at = min(max(placed + lead - week, 0), lead - 1)
+        seen[:, at] += np.where(open_, orders[:, placed], 0.0)
+    return seen
 
 
 def _checked(

@@ -13,12 +13,14 @@ from opslib.inventory.ahead import forecast
 from opslib.inventory.ahead.rolling import DRIFT
 from opslib.inventory.demand import Panel, fill
 from opslib.inventory.ordering import policies, simulate
+from opslib.inventory.ordering.terms import LATEST
 
 if TYPE_CHECKING:
-    from opslib.inventory.ordering.orders import Terms
+    from opslib.inventory.ordering.terms import Terms
 
 GRID = (0.60, 0.70, 0.80, 0.85, 0.90, 0.94, 0.97, 0.985, 0.995)
 _NEARER = 0.1
+_SEED = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,8 @@ class _Trial:
         short: Money for one unit lost.
         pack: Units in a case.
         lead: Weeks to delivery.
-        seed: Seed of the paths.
+        leads: Chance of each lead time, the usual one moved to `lead`; or None.
+        drift: How far a level drifts, by series used.
     """
 
     panel: Panel
@@ -82,17 +85,18 @@ class _Trial:
     short: np.ndarray
     pack: np.ndarray
     lead: int
-    seed: int
+    leads: np.ndarray | None
+    drift: np.ndarray
 
 
 def tune(
     panel: Panel, told: Terms, *, holding_rate: float, windows: int = 6, weeks: int = 8,
-    sample: int = 300, seed: int = 1,
+    sample: int = 300, drift: float | np.ndarray = DRIFT,
 ) -> Tuned:  # fmt: skip
     """Find the level that costs least on past windows, in money, by simulation.
 
-    Each window is lived through with lost sales and full packs by three policies on
-    the same demand: cover of recent weeks (the usual), the textbook's critical ratio,
+    Each window is lived through with lost sales, full packs and deliveries as late as
+    the supplier's have been, by three policies on the same demand: cover of recent weeks (the usual), the textbook's critical ratio,
     and each level of the grid. The level is chosen on the older windows; the money of
     the newest is the proof and is not used to choose.
 
@@ -103,12 +107,12 @@ def tune(
         windows: Past windows, the newest last; fewer where the history is short.
         weeks: Weeks of a window.
         sample: Series used, drawn at random.
-        seed: Seed.
+        drift: How far a level drifts, one or by series of the panel.
 
     Returns:
         The level, its curve and money by window.
     """
-    trial = _trial(panel, told, holding_rate, sample, seed)
+    trial = _trial(panel, told, holding_rate, sample, drift)
     windows = max(1, min(windows, (len(panel.weeks) - 26) // weeks))
     cuts = [len(panel.weeks) - back * weeks for back in range(windows, 0, -1)]
     ratio = policies.critical_ratio(holding=trial.hold, shortage=trial.short)
@@ -141,7 +145,7 @@ def tune(
 
 def worth(
     panel: Panel, told: Terms, *, level: np.ndarray, holding_rate: float,
-    windows: int = 3, sample: int = 150, seed: int = 1,
+    windows: int = 6, sample: int = 150, drift: float | np.ndarray = DRIFT,
 ) -> Worth:  # fmt: skip
     """Return what a day of lead time and a point of accuracy are worth in a year.
 
@@ -156,9 +160,9 @@ def worth(
         holding_rate: Yearly cost of stock as a share of its value.
         windows: Past windows of ten weeks.
         sample: Series used, drawn at random.
-        seed: Seed.
+        drift: How far a level drifts, one or by series of the panel.
     """
-    trial = _trial(panel, told, holding_rate, sample, seed)
+    trial = _trial(panel, told, holding_rate, sample, drift)
     weeks, first = 10, min(trial.lead + 1, 9)
     windows = max(2, min(windows, (len(panel.weeks) - 20) // weeks))
     levels = {"ours": np.asarray(level)[trial.rows]}
@@ -183,12 +187,13 @@ def worth(
 
 
 def _trial(
-    panel: Panel, told: Terms, holding_rate: float, sample: int, seed: int
-) -> _Trial:
+    panel: Panel, told: Terms, holding_rate: float, sample: int,
+    drift: float | np.ndarray,
+) -> _Trial:  # fmt: skip
     checks.between(holding_rate, "holding_rate", low=0, open_low=True, high=5)
     rows = np.arange(len(panel.units))
     if len(rows) > sample:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, sample, replace=False))
+        rows = np.sort(np.random.default_rng(_SEED).choice(rows, sample, replace=False))
     part = told.frame.iloc[rows]
     return _Trial(
         panel=panel,
@@ -197,8 +202,21 @@ def _trial(
         short=(part["price"] - part["cost"]).clip(lower=0.01).to_numpy(),
         pack=part["pack"].to_numpy(float),
         lead=int(part["lead_weeks"].median()),
-        seed=seed,
+        leads=_around(told, rows, int(part["lead_weeks"].median())),
+        drift=np.broadcast_to(drift, len(panel.units))[rows],
     )
+
+
+def _around(told: Terms, rows: np.ndarray, lead: int) -> np.ndarray | None:
+    """Return chances of lead times with each row's usual one moved to the same week."""
+    if told.leads is None:
+        return None
+    leads, usual = told.leads[rows], told.frame["lead_weeks"].to_numpy(int)[rows]
+    moved = np.zeros((len(rows), lead + LATEST + 1))
+    for week in range(leads.shape[1]):
+        at = np.clip(week - usual + lead, 0, lead + LATEST)
+        np.add.at(moved, (np.arange(len(rows)), at), leads[:, week])
+    return moved
 
 
 def _window(
@@ -210,45 +228,59 @@ def _window(
     Each week foretells anew from the weeks known by then, as a weekly run does.
     """
     panel, rows, lead = trial.panel, trial.rows, trial.lead + longer
-    demand = np.nan_to_num(np.round(fill(panel.units[rows])[:, cut : cut + weeks]))
-    season = forecast.season_index(
-        panel.units[:, :cut], panel.weeks[:cut], weeks + lead + 1
-    )
-    spread = forecast.dispersion_of(panel.units[rows, :cut], season)
+    leads, late = _lateness(trial, longer, weeks, cut)
+    far = lead + 1 if leads is None else leads.shape[1]
+    best = panel.best_known()
+    demand = np.nan_to_num(np.round(fill(best[rows])[:, cut : cut + weeks]))
+    season = forecast.season_index(best[:, :cut], panel.weeks[:cut], weeks + far)
+    spread = forecast.dispersion_of(best[rows, :cut], season)
     paths, usual = [], []
     for now in range(cut, cut + weeks):
-        known, ahead = panel.units[rows, :now], season[: now + lead + 1]
-        mean = forecast.levels(known, ahead, lead + 1)
+        known, ahead = best[rows, :now], season[: now + far]
+        mean = forecast.levels(known, ahead, far)
         told = forecast.spread(
-            mean, dispersion=spread, drift=DRIFT,
-            draws=120, seed=trial.seed + now,
+            mean, dispersion=spread, drift=trial.drift,
+            draws=120, seed=_SEED + now,
         )  # fmt: skip
         if nearer:
-            fact = np.hstack([demand[:, now - cut :][:, : lead + 1], mean])[
-                :, : lead + 1
-            ]
+            fact = np.hstack([demand[:, now - cut :][:, :far], mean])[:, :far]
             told = told + nearer * (fact[:, None, :] - told)
         paths.append(told)
         usual.append(forecast.moving_average(known, np.ones(now + lead + 2), lead + 2))
-    first_mean = forecast.levels(panel.units[rows, :cut], season[: cut + 1], 1)
+    first_mean = forecast.levels(best[rows, :cut], season[: cut + 1], 1)
     start, pipe = np.round(2 * first_mean[:, 0]), np.round(first_mean)
     pipe = np.repeat(pipe, max(1, lead), axis=1)
     rules: dict[object, simulate.Policy] = {
-        n: policies.by_chance(paths, level, trial.pack) for n, level in levels.items()
+        n: policies.by_chance(paths, level, trial.pack, leads)
+        for n, level in levels.items()
     }
     rules["usual"] = policies.cover(lambda week: usual[week], trial.pack)
-    late = slice(min(lead, weeks - 1) if first is None else first, None)
+    counted = slice(min(lead, weeks - 1) if first is None else first, None)
     found = {}
     for name, rule in rules.items():
         out = simulate.simulate(
             demand, rule, on_hand=start, pipeline=pipe,
-            holding_cost=trial.hold, shortage_cost=trial.short,
+            holding_cost=trial.hold, shortage_cost=trial.short, late=late,
         )  # fmt: skip
-        kept = out.stock[:, late].mean(axis=1)
+        kept = out.stock[:, counted].mean(axis=1)
         found[name] = {
-            "cost": float(out.cost[:, late].sum()),
+            "cost": float(out.cost[:, counted].sum()),
             "stock": float(kept.sum()),
             "money": float((kept * trial.hold * 52).sum()),
-            "fill": float(out.sold[:, late].sum() / max(1.0, demand[:, late].sum())),
+            "fill": float(
+                out.sold[:, counted].sum() / max(1.0, demand[:, counted].sum())
+            ),
         }
     return found
+
+
+def _lateness(
+    trial: _Trial, longer: int, weeks: int, seed: int
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return chances of lead times, and a lateness drawn for each row and week."""
+    if trial.leads is None:
+        return None, None
+    leads = np.pad(trial.leads, ((0, 0), (longer, 0)))
+    at = np.random.default_rng([_SEED, seed]).random((len(leads), weeks, 1))
+    drawn = (at > np.cumsum(leads, axis=1)[:, None, :-1]).sum(axis=2)
+    return leads, drawn - (trial.lead + longer)
