@@ -143,6 +143,9 @@ def mix(
                 "Added sales are not profit: goods and the advertising itself still have to be paid."
             ),
             say("Effects that come after eight weeks are not counted."),
+            say(
+                "What empty shelves kept from being sold is not counted: where advertising sells them empty, it moved more demand than this."
+            ),
         ),
         predictions=tuple(
             Prediction(
