@@ -203,12 +203,51 @@ def publish(company: Company = "demo") -> None:
 @app.command()
 def serve(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8866,
+    address: Annotated[
+        str, typer.Option(help="Where to listen; others only with readers.")
+    ] = "127.0.0.1",
 ) -> None:
-    """Start the dashboards, this machine only. Example: opslib serve."""
+    """Start the dashboards. Example: opslib serve --port 8866."""
     from opslib.publish import dashboards
 
-    print(say("Dashboards: http://127.0.0.1:{port} (stop: Ctrl-C)", port=port))
-    raise typer.Exit(dashboards.serve(port))
+    raise typer.Exit(
+        dashboards.serve(
+            port,
+            address=address,
+            tell=lambda at: print(
+                say("Dashboards: {address} (stop: Ctrl-C)", address=at), flush=True
+            ),
+        )
+    )
+
+
+@app.command()
+def reader(
+    name: Annotated[str, typer.Argument(help="Sign-in name; empty: show all.")] = "",
+    view: Annotated[
+        list[str] | None, typer.Option(help="demo, or demo@north: a part of it.")
+    ] = None,
+    department: Annotated[str, typer.Option(help="Whose actions come first.")] = "",
+    personal: Annotated[
+        bool, typer.Option("--personal", help="May see names of people.")
+    ] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Forget her.")] = False,
+) -> None:
+    """Keep who may sign in. Example: opslib reader li --view demo@north."""
+    from opslib.publish.dashboards import readers
+
+    if remove:
+        readers.remove(name)
+    elif name:
+        if not view:
+            raise ValueError(say("name what she may open, such as --view demo"))
+        word = say("Password")
+        password = os.environ.get("OPSLIB_PASSWORD") or typer.prompt(
+            word, hide_input=True, confirmation_prompt=True
+        )
+        readers.add(name, password, view, department=department, personal=personal)
+    for one, told in readers.known().items():
+        print(f"{one}: {', '.join(told['views'])}  {told.get('department', '')}")
 
 
 @app.command()

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 ROOMS = ("market", "promotions", "customers", "inventory", "budget")
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}(@[a-z0-9][a-z0-9_-]{0,63})?")
 
 
 def root() -> Path:
@@ -33,6 +33,9 @@ def root() -> Path:
 def company_name(name: str) -> str:
     """Return a company's name, or refuse one that could leave its folder.
 
+    What one scope sees of a company has a name too, a view such as `demo@north`: its
+    data is the company's, its reports and records are its own.
+
     Raises:
         ValueError: The name holds other than small letters, digits, `-` and `_`.
 
@@ -49,6 +52,10 @@ def company_name(name: str) -> str:
     return name
 
 
+def _whole(company: str) -> str:
+    return company_name(company).partition("@")[0]
+
+
 def notebooks() -> Path:
     """Return the folder of the notebooks."""
     return root() / "notebooks"
@@ -61,17 +68,17 @@ def data() -> Path:
 
 def company_home(company: str) -> Path:
     """Return the folder with a company's `company.toml` and mappings."""
-    return data() / "companies" / company_name(company)
+    return data() / "companies" / _whole(company)
 
 
 def raw(company: str) -> Path:
     """Return the folder of a company's deliveries, kept as they came."""
-    return data() / "raw" / company_name(company)
+    return data() / "raw" / _whole(company)
 
 
 def warehouse(company: str) -> Path:
     """Return the file of a company's warehouse."""
-    return data() / "warehouse" / f"{company_name(company)}.duckdb"
+    return data() / "warehouse" / f"{_whole(company)}.duckdb"
 
 
 def reports(company: str = "") -> Path:

@@ -94,11 +94,18 @@ def build(
             "language": language,
             "currency": "CNY" if language == "zh" else "GBP",
             "country": "CN" if language == "zh" else "GB",
+            "sources": [
+                {"name": t, "table": t, "files": f"{t}.parquet", "owner": "Data office"}
+                for t in made.tables
+            ],
+            "scopes": {
+                "north": {"regions": ["North"]},
+                "marketing": {
+                    "departments": ["Marketing"],
+                    "tables": ["marketing_spend", "touchpoints", "promotions"],
+                },
+            },
         },
-        [
-            {"name": t, "table": t, "files": f"{t}.parquet", "owner": "Data office"}
-            for t in made.tables
-        ],
     )
     intake.load(name, fresh=True)
     keys.mark_demo(places.warehouse(name))

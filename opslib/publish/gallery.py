@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from opslib import places, words
 from opslib.errors import ParameterError
 from opslib.findings import Finding
-from opslib.publish import record, report
-from opslib.runs import listing, manifest
+from opslib.publish import forms, record, report
+from opslib.runs import keys, listing, manifest
 from opslib.runs.runner import last_asked
 from opslib.runs.work import say_exit
-from opslib.show import card, stills, theme
+from opslib.show import card, stills
 from opslib.warehouse import company as companies
 from opslib.warehouse import open_store, read_stamp
 from opslib.words import Text, catalogue
@@ -73,7 +73,8 @@ def _publish(company: str, tell: Callable[[Text], object]) -> Path:
 def _has_no_page(told: dict[str, Any]) -> bool:
     folder = places.reports() / told["folder"]
     wanted = told["exit"] == "ok" and not told.get("replay")
-    made = (folder / "report.html").is_file()
+    mark = folder / report.MARK
+    made = mark.is_file() and mark.read_text() == keys.page_hash()
     return wanted and not made and (folder / "notebook.ipynb").is_file()
 
 
@@ -85,7 +86,11 @@ def _page(
     last = stamp["tables"].get("sales_lines", {}).get("last_day") or max(
         (t["last_day"] for t in stamp["tables"].values()), default=""
     )
-    tiles = [_tile(e, runs[e.name], language, home) for e in listing.entries().values()]
+    tiles = [
+        _tile(e, runs[e.name], language, home)
+        | {"form": forms.of(e, company, language)}
+        for e in listing.entries().values()
+    ]
     _add_record(tiles, company, runs, plan["marks"], language)
     tiles.sort(key=lambda t: t["lacking"])
     readers = sorted({r for e in listing.entries().values() for r in e.readers})
@@ -106,7 +111,7 @@ def _page(
     checked = places.reports(company) / checked
     return report.environment().get_template("gallery.html.j2").render(
         language=language, title=say("What the data says").in_language(language),
-        css=theme.css(), page_css=report.template_file("page.css"), js=report.template_file("page.js"),
+        css=report.css(), js=report.template_file("page.js"),
         where=where.in_language(language), foot=foot.in_language(language),
         quality=_quality(stamp).in_language(language),
         quality_page=checked.relative_to(home).as_posix() if checked.is_file() else "",
@@ -127,6 +132,10 @@ def _page(
             "plan": say("Are we on plan?").in_language(language),
             "all_rooms": say("All topics").in_language(language),
             "all_readers": say("All departments").in_language(language),
+            "report": say("Report").in_language(language),
+            "live": say("Live page").in_language(language),
+            "settings": say("Other settings").in_language(language),
+            "open": say("Open").in_language(language),
         },
     )  # fmt: skip
 

@@ -14,19 +14,24 @@ import json
 import shutil
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import mistune
 
 from opslib import places, words
 from opslib.findings import Finding
+from opslib.runs import keys, parameters
 from opslib.runs.keep import changes
 from opslib.show import card, controls, stills, tables, theme
 from opslib.words import Text, catalogue
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 say = catalogue(__package__ or "opslib.publish")
 OTHER = {"en": "zh", "zh": "en"}
+MARK = "page.made_by"
 
 
 def publish(told: dict[str, Any], language: str) -> Path:
@@ -60,6 +65,7 @@ def publish(told: dict[str, Any], language: str) -> Path:
             half = folder / f"{names[kind]}.half"
             half.write_text(text, "utf-8")
             half.replace(folder / names[kind])
+    (folder / MARK).write_text(keys.page_hash())
     return folder / "report.html"
 
 
@@ -122,7 +128,8 @@ def _page(
 ) -> str:  # fmt: skip
     depth = len(Path(told["folder"]).parts)
     up = "../" * depth
-    parts = list(_parts(book, language, still=kind == "mail", downloads=downloads))
+    made = Parts(language, still=kind == "mail", downloads=downloads, run=told if kind == "page" else None)  # fmt: skip
+    parts = [part for cell in book["cells"] for part in made.of(cell)]
     changed = changes.since_last(told)
     if changed:
         head = say("What changed since last time").in_language(language)
@@ -139,8 +146,8 @@ def _page(
     index = "index.html" if main else f"index.{language}.html"
     company = "" if told["company"] == "demo" else f"{told['company']}/"
     return environment().get_template("report.html.j2").render(
-        language=language, title=_title(book, language), css=theme.css(),
-        page_css=template_file("page.css"), js="" if kind == "mail" else template_file("page.js"),
+        language=language, title=_title(book, language), css=css(), live=_live(told, language) if kind == "page" else "",
+        js="" if kind == "mail" else template_file("page.js"),
         parts=parts, where=where.in_language(language), foot=foot.in_language(language),
         home=f"{up}{company}{index}" if kind == "page" else "", twin=twin if kind == "page" else "",
         mail=mail if kind == "page" else "",
@@ -149,8 +156,40 @@ def _page(
             "gallery": say("All answers").in_language(language),
             "other": "中文" if language == "en" else "English",
             "mail": say("One-file form to send").in_language(language),
+            "live": say("Live page").in_language(language),
         },
     )  # fmt: skip
+
+
+def shell(book: dict[str, Any], company: str, language: str) -> str:
+    """Return a page with nothing but its title, for an answer still to come."""
+    return environment().get_template("report.html.j2").render(
+        language=language, title=_title(book, language), css=css(), js=template_file("page.js"),
+        parts=[], where=company, foot="", home="/", plotly=f"/reports/assets/{assets().name}",
+        say={"gallery": say("All answers").in_language(language)},
+    )  # fmt: skip
+
+
+def sentence(what: Text, language: str, *, back: Text) -> str:
+    """Return a page that says one plain sentence."""
+    part = f"<h1>{card.escape(what.in_language(language))}</h1>"
+    return environment().get_template("report.html.j2").render(
+        language=language, title=what.in_language(language), css=css(), parts=[part],
+        home="/", say={"gallery": back.in_language(language)},
+    )  # fmt: skip
+
+
+def css() -> str:
+    """Return the style of whole pages."""
+    return theme.css() + template_file("page.css")
+
+
+def _live(told: dict[str, Any], language: str) -> str:
+    """Return the address of the live page of a run's parameters."""
+    given = {k: v for k, v in told["parameters"].items() if k != "company"}
+    known = parameters.declared(places.notebooks() / f"{told['name']}.ipynb")
+    query = parameters.query({k: v for k, v in given.items() if k in known and v != known[k].default})  # fmt: skip
+    return f"/live/{told['company']}/{told['name']}?{query}{'&' if query else ''}language={language}"
 
 
 def _title(book: dict[str, Any], language: str) -> str:
@@ -165,54 +204,77 @@ def _prose(cell: dict[str, Any], language: str) -> str:
     return cell["metadata"].get("zh", source) if language == "zh" else source
 
 
-def _parts(
-    book: dict[str, Any], language: str, *, still: bool, downloads: dict[str, list[str]]
-) -> Any:
-    finding: Finding | None = None
-    number = 0
-    markdown = mistune.create_markdown(escape=True)
-    for cell in book["cells"]:
-        tags = cell["metadata"].get("tags", [])
-        if "lab-only" in tags:
-            continue
+class Parts:
+    """Turns the cells of an executed notebook, in order, into the parts of a page."""
+
+    def __init__(
+        self,
+        language: str,
+        *,
+        still: bool,
+        downloads: dict[str, list[str]],
+        run: dict[str, Any] | None = None,
+    ) -> None:
+        """Begin a page; with the manifest of its run it takes decisions."""
+        self.language, self.still, self.run = language, still, run
+        self.downloads = {} if still else downloads
+        self._finding: Finding | None = None
+        self._figures = 0
+        self._markdown = mistune.create_markdown(escape=True)
+
+    def of(self, cell: dict[str, Any]) -> Iterator[str]:
+        """Yield what a cell adds to the page."""
+        if "lab-only" in cell["metadata"].get("tags", []):
+            return
         if cell["cell_type"] == "markdown":
-            yield markdown(_prose(cell, language))
-            continue
+            yield self._markdown(_prose(cell, self.language))
         for output in cell.get("outputs", []):
             hung = output.get("metadata", {}).get("opslib", {})
             if hung.get("kind") == "finding":
-                finding = Finding.from_dict(hung["data"])
+                self._finding = Finding.from_dict(hung["data"])
             if "application/vnd.plotly.v1+json" in output.get("data", {}):
-                number += 1
+                self._figures += 1
                 drawn = output["data"]["application/vnd.plotly.v1+json"]
-                yield figure(
-                    in_language(drawn, language), f"figure-{number}", still=still
-                )
+                name = f"figure-{self._figures}"
+                yield figure(in_language(drawn, self.language), name, still=self.still)
             else:
-                yield _output(
-                    output, hung, finding, language, {} if still else downloads
-                )
+                yield self._output(hung.get("kind"), hung.get("data"), cell.get("id", ""))  # fmt: skip
+
+    def _output(self, kind: str | None, data: Any, cell: str) -> str:
+        language, finding = self.language, self._finding
+        if kind == "table":
+            links = _links(self.downloads.get(data["name"], []), language)
+            return tables.render(data, language) + links
+        if kind == "what_if":
+            cases = controls.cases_html(data, language)
+            return (
+                f'<div class="ops-slot" data-slot="{card.escape(cell)}">{cases}</div>'
+            )
+        if finding is not None and kind == "actions":
+            shown = card.actions_html(finding, language)
+            return shown + (_decide(self.run, finding, language) if self.run else "")
+        if finding is not None and kind in ("finding", "checks"):
+            make = {"finding": card.html, "checks": card.checks_html}
+            return make[kind](finding, language)
+        return ""
 
 
-def _output(
-    output: dict[str, Any], hung: dict[str, Any], finding: Finding | None, language: str,
-    downloads: dict[str, list[str]],
-) -> str:  # fmt: skip
-    kind, data = hung.get("kind"), hung.get("data")
-    if kind == "table":
-        return tables.render(data, language) + _links(
-            downloads.get(data["name"], []), language
-        )
-    if kind == "what_if":
-        return controls.cases_html(data, language)
-    if finding is not None and kind in ("finding", "checks", "actions"):
-        make = {
-            "finding": card.html,
-            "checks": card.checks_html,
-            "actions": card.actions_html,
-        }
-        return make[kind](finding, language)
-    return ""
+def _decide(told: dict[str, Any], finding: Finding, language: str) -> str:
+    """Return the forms by which a served page takes decisions and comments."""
+    choices = {
+        "accept": say("Accept"), "change": say("Change"), "put-off": say("Put off"),
+        "refuse": say("Refuse"), "done": say("Done"),
+    }  # fmt: skip
+    said = {
+        "title": say("Decide"), "action": say("Which"), "choice": say("What"), "why": say("Reason"), "until": say("Until"),
+        "keep": say("Keep"), "comment": say("A word to the analyst"), "send": say("Send"),
+    }  # fmt: skip
+    return environment().get_template("decide.html.j2").render(
+        view=told["company"], run=told["key"], language=language,
+        actions=[a.what.in_language(language) for a in finding.actions],
+        choices=[(k, v.in_language(language)) for k, v in choices.items()],
+        say={k: v.in_language(language) for k, v in said.items()},
+    )  # fmt: skip
 
 
 def figure(told: dict[str, Any], name: str, *, still: bool = False) -> str:

@@ -26,6 +26,8 @@ from typing import Any
 from jupyter_client.provisioning import LocalProvisioner
 
 from opslib import places
+from opslib.show import theme
+from opslib.warehouse import tables
 
 NAME = "opslib"
 IDLE_SECONDS = 600
@@ -46,7 +48,7 @@ class ForkedProvisioner(LocalProvisioner):
         told = {
             "connection_file": self.parent.connection_file,
             "cwd": kwargs.get("cwd") or str(Path.cwd()),
-            "env": {**os.environ, **(kwargs.get("env") or {})},
+            "env": dict(kwargs.get("env") or os.environ),
         }
         try:
             self.process = await asyncio.to_thread(lambda: _Forked(_ask(told)))
@@ -211,6 +213,10 @@ def _serve(path: Path) -> None:
     for name in _STACK:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    # Plotly's renderers bring a parser that takes seconds to build; contracts are read
+    # by every run: once is enough for both.
+    theme.register()
+    tables.all_tables(), tables.all_views()
     gc.collect()
     gc.freeze()
     path.unlink(missing_ok=True)

@@ -22,14 +22,30 @@ _KINDS = {".py", ".sql", ".yaml", ".po"}
 
 @functools.cache
 def source_hash() -> str:
-    """Return an id of opslib's source and of the exact versions it runs on."""
+    """Return an id of the source that makes answers and of the exact versions it runs on.
+
+    What only shows kept answers (`publish`) is left out: a new page needs no new run.
+    """
     home = Path(__file__).resolve().parents[1]
-    files = sorted(p for p in home.rglob("*") if p.suffix in _KINDS)
+    files = sorted(
+        p
+        for p in home.rglob("*")
+        if p.suffix in _KINDS and home / "publish" not in p.parents
+    )
     digest = _hash_of(files, home)
     lock = home.parent / "requirements.lock"
     if lock.is_file():
         digest.update(lock.read_bytes())
     return digest.hexdigest()[:16]
+
+
+@functools.cache
+def page_hash() -> str:
+    """Return an id of the source that makes pages of kept answers."""
+    home = Path(__file__).resolve().parents[1]
+    folders = [home / "publish", home / "show"]
+    files = sorted(p for f in folders for p in f.rglob("*") if p.is_file())
+    return _hash_of([p for p in files if p.suffix != ".pyc"], home).hexdigest()[:16]
 
 
 def run_key(

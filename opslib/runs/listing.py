@@ -80,6 +80,12 @@ def entries() -> dict[str, Entry]:
     }
 
 
+def parameter_names() -> dict[str, Text]:
+    """Return how a form names each parameter."""
+    told = yaml.safe_load((places.notebooks() / "gallery.yaml").read_text("utf-8"))
+    return {name: text(label) for name, label in told.get("parameters", {}).items()}
+
+
 def chosen(names: list[str] | None) -> list[Entry]:
     """Return the notebooks that names or rooms choose; none chooses all.
 

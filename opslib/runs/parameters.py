@@ -12,6 +12,7 @@ import difflib
 import json
 import math
 import re
+import urllib.parse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +139,20 @@ def resolve(known: dict[str, Parameter], given: dict[str, Any]) -> dict[str, Any
         name: _checked(p, given[name]) if name in given else p.default
         for name, p in known.items()
     }
+
+
+def query(values: dict[str, Any]) -> str:
+    """Return values as the query of an address, which `resolve` reads back.
+
+    Example:
+        >>> query({"weeks": 12, "regions": ["North", "South"]})
+        'weeks=12&regions=North%3BSouth'
+    """
+    told = {
+        k: ";".join(map(str, v)) if isinstance(v, list) else v
+        for k, v in values.items()
+    }
+    return urllib.parse.urlencode(told)
 
 
 def _checked(parameter: Parameter, given: Any) -> Any:

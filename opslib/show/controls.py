@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -142,12 +144,12 @@ def live(what_if: WhatIf) -> Any:
     """Return the widget: sliders and, below, the outcome of where they stand."""
     import ipywidgets as widgets
 
+    first = _setting(what_if)
     turned = {
         s.name: widgets.FloatSlider(
-            value=s.value, min=s.low, max=s.high, step=s.step, description=str(s.label),
+            value=first[s.name], min=s.low, max=s.high, step=s.step,
             readout_format=".0%" if s.kind == "percent" else ",.0f" if s.step >= 1 else ".2f",
-            continuous_update=False, style={"description_width": "initial"},
-            layout=widgets.Layout(width="min(100%, 560px)"),
+            continuous_update=False, layout=widgets.Layout(width="min(100%, 560px)"),
         )
         for s in what_if.sliders
     }  # fmt: skip
@@ -155,20 +157,47 @@ def live(what_if: WhatIf) -> Any:
 
     def show(_: object = None) -> None:
         try:
-            values = {s.name: clamp(s, turned[s.name].value) for s in what_if.sliders}
-            place.value = _outcome_html(what_if.compute(**values))
+            values = {
+                s.name: round(clamp(s, turned[s.name].value), 10)
+                for s in what_if.sliders
+            }
+            place.value = _outcome_html(what_if.compute(**values), values)
         except Exception:  # the browser must never see a traceback
             sorry = say("This setting cannot be worked out; choose another.")
             place.value = f'<p class="ops">{escape(sorry)}</p>'
 
+    def reset(_: object = None) -> None:
+        for slider in what_if.sliders:
+            turned[slider.name].value = slider.value
+
+    back = widgets.Button(description=str(say("Reset")))
+    back.on_click(reset)
     for control in turned.values():
         control.observe(show, names="value")
     show()
-    return widgets.VBox([*turned.values(), place])
+    rows = [
+        widgets.VBox(
+            [
+                widgets.HTML(f'<span class="ops-slider-name">{escape(s.label)}</span>'),
+                turned[s.name],
+            ]
+        )
+        for s in what_if.sliders
+    ]
+    return widgets.VBox([*rows, back, place])
 
 
-def _outcome_html(outcome: Outcome) -> str:
-    parts = [f'<p class="ops ops-headline">{escape(outcome.headline)}</p>']
+def _setting(what_if: WhatIf) -> dict[str, float]:
+    """Return where sliders stand at first: as a link asked for, else as the room says."""
+    asked = json.loads(os.environ.get("OPSLIB_SETTING") or "{}")
+    return {s.name: clamp(s, asked.get(s.name, s.value)) for s in what_if.sliders}
+
+
+def _outcome_html(outcome: Outcome, setting: dict[str, float]) -> str:
+    told = escape(json.dumps(setting))
+    parts = [
+        f'<p class="ops ops-headline" data-setting="{told}">{escape(outcome.headline)}</p>'
+    ]
     if outcome.figure is not None:
         parts.append(
             f'<div class="ops">{stills.svg(outcome.figure.to_plotly_json())}</div>'

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from opslib import places
 from opslib.errors import ContractError
+from opslib.warehouse import access
 from opslib.words import LANGUAGES, catalogue
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _KEYS = {
     "name",
     "sources",
     "alerts",
+    "scopes",
 }
 _ALERT_KEYS = {
     "kind", "form", "url", "path", "host", "port", "sender", "to", "user", "password",
@@ -74,6 +76,7 @@ class Profile:
         fiscal_year_starts: First month of the fiscal year, 1 to 12.
         sources: Where data comes from.
         alerts: Where alerts and weekly messages go, one table a channel.
+        scopes: What groups of readers may see, one table a group.
     """
 
     company: str
@@ -83,6 +86,7 @@ class Profile:
     fiscal_year_starts: int = 1
     sources: tuple[Source, ...] = ()
     alerts: tuple[dict[str, Any], ...] = ()
+    scopes: tuple[access.Scope, ...] = ()
 
 
 def read(company: str) -> Profile:
@@ -121,21 +125,47 @@ def read(company: str) -> Profile:
     for channel in told.get("alerts", []):
         _known_words(channel, _ALERT_KEYS, path)
     told["alerts"] = tuple(told.get("alerts", ()))
+    told["scopes"] = tuple(
+        access.read_scope(n, s) for n, s in told.get("scopes", {}).items()
+    )
     told.pop("name", None)
     return Profile(company=company, sources=sources, **told)
 
 
-def write(
-    company: str, settings: dict[str, Any], sources: list[dict[str, Any]]
-) -> Path:
-    """Write a company's profile and return its path."""
-    lines = [f"{k} = {_toml(v)}" for k, v in settings.items()]
-    for source in sources:
-        lines += ["", "[[sources]]", *(f"{k} = {_toml(v)}" for k, v in source.items())]
+def told(company: str) -> dict[str, Any]:
+    """Return what `company.toml` says, as it says it; empty where there is none."""
+    path = places.company_home(company) / "company.toml"
+    return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def write(company: str, says: dict[str, Any]) -> Path:
+    """Write all that a company's profile says and return its path."""
     path = places.company_home(company) / "company.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n", "utf-8")
+    half = path.with_suffix(".half")
+    half.write_text("\n".join(_lines(says)) + "\n", "utf-8")
+    half.replace(path)
     return path
+
+
+def _lines(says: dict[str, Any], above: str = "") -> list[str]:
+    """Return the lines of a TOML table: plain values first, then tables in it."""
+    plain = {k: v for k, v in says.items() if not _tables(v)}
+    lines = [f"{k} = {_toml(v)}" for k, v in plain.items() if v is not None]
+    for name, value in says.items():
+        if isinstance(value, dict):
+            heads = [f"[{above}{name}]"] if not all(map(_tables, value.values())) else []  # fmt: skip
+            lines += ["", *heads, *_lines(value, f"{above}{name}.")]
+        elif _tables(value):
+            for one in value:
+                lines += ["", f"[[{above}{name}]]", *_lines(one, f"{above}{name}.")]
+    return lines
+
+
+def _tables(value: Any) -> bool:
+    return isinstance(value, dict) or (
+        isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+    )
 
 
 def _known_words(told: dict[str, Any], known: set[str], path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from opslib import places
 from opslib.errors import MissingDataError
 from opslib.warehouse import tables
+from opslib.warehouse.store import open_store
 from opslib.words import Text, catalogue, number
 
 if TYPE_CHECKING:
@@ -84,12 +85,18 @@ def read(company: str) -> dict[str, dict[str, str]]:
 def for_reader(company: str) -> dict[str, dict[str, str]]:
     """Return the personal columns where this process serves a reader with that scope.
 
+    They are those of the customers that the company's view lets be seen.
+
     Who starts a server or JupyterLab for such readers sets `OPSLIB_SCOPE=personal`; a
     scheduled run, whose outputs are kept, never has it.
     """
     kept = "OPSLIB_TABLES" in os.environ
     scoped = "personal" in os.environ.get("OPSLIB_SCOPE", "").split(",")
-    return read(company) if scoped and not kept else {}
+    if not scoped or kept:
+        return {}
+    with open_store(company) as store:
+        seen = set(store.read("customers", columns=["customer"])["customer"])
+    return {n: told for n, told in read(company).items() if n in seen}
 
 
 def forget(company: str, customer: str) -> Forgotten:
@@ -168,10 +175,10 @@ def _forget_files(company: str, customer: str, raw: list[Path]) -> dict[str, int
         if sealed.pop(customer, None):
             _write(path, sealed)
             changed["people"] = 1
-    reports = places.reports(company)
-    if reports.is_dir():
-        shutil.rmtree(reports)
-        changed["reports"] = 1
+    for reports in places.reports().glob(f"{company}*"):
+        if reports.name.partition("@")[0] == company:
+            shutil.rmtree(reports)
+            changed[reports.name] = 1
     shutil.rmtree(places.root() / ".cache" / "once", ignore_errors=True)
     return changed
 
@@ -252,7 +259,7 @@ def _lock(company: str) -> Any:
     told = os.environ.get("OPSLIB_KEY")
     if told:
         return Fernet(told.encode())
-    path = places.data() / "keys" / f"{company}.key"
+    path = places.data() / "keys" / f"{places.warehouse(company).stem}.key"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(Fernet.generate_key())

@@ -284,28 +284,20 @@ def _write(
     (home / f"{table}.yaml").write_text(
         yaml.safe_dump(told, allow_unicode=True, sort_keys=False), "utf-8"
     )
-    before = companies.read(name)
+    companies.read(name)  # an odd profile is refused before anything is added to it
+    before = companies.told(name)
     chinese = any("一" <= c <= "鿿" for c in "".join(headings))
     sign = next((code for mark, code in _SIGNS.items() if mark in sample), "")
-    settings = {
-        "language": "zh" if chinese else before.language,
+    guessed = {
+        "language": "zh" if chinese else before.get("language", "en"),
         "currency": sign or ("CNY" if chinese else "EUR"),
         "country": "CN" if chinese else "GB",
     }
-    if before.sources:
-        settings = {
-            "language": before.language,
-            "currency": before.currency,
-            "country": before.country,
-        }
-    kept = [
-        {"name": s.name, "files": s.files, "mapping": s.mapping, "owner": s.owner}
-        for s in before.sources
-        if s.name != table
-    ]
+    kept = [s for s in before.get("sources", []) if s["name"] != table]
+    says = {**guessed, **before} if kept else {**before, **guessed}
     pattern = re.sub(r"\d+", "*", file.name)
     source = {"name": table, "files": pattern, "mapping": f"{table}.yaml", "owner": ""}
-    companies.write(name, settings, [*kept, source])
+    companies.write(name, {**says, "sources": [*kept, source]})
 
 
 def _sample(connection: Any) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ import duckdb
 
 from opslib import places
 from opslib.errors import MissingDataError
-from opslib.warehouse import tables
+from opslib.warehouse import access, tables
 from opslib.words import catalogue
 
 if TYPE_CHECKING:
@@ -35,12 +37,14 @@ class Store:
     """An open warehouse, read-only.
 
     Attributes:
-        company: Whose warehouse it is.
+        company: Whose warehouse it is, or the view of it that is read.
         connection: The connection to its file.
+        scope: What of it may be seen, or None for all.
     """
 
     company: str
     connection: duckdb.DuckDBPyConnection
+    scope: access.Scope | None = None
 
     def read(
         self,
@@ -73,7 +77,7 @@ class Store:
                     )
                 )
         for one in reads:
-            self.connection.execute(_as_known(one, as_of or FAR))
+            self.connection.execute(_as_known(one, as_of or FAR, self.scope))
         chosen = ", ".join(f'"{c}"' for c in columns or known)
         source = f"({views[name].sql})" if name in views else f'"{name}"'
         frame = self.connection.execute(f"SELECT {chosen} FROM {source} AS t").df()
@@ -85,8 +89,11 @@ class Store:
         return views[name].reads if name in views else (tables.table(name).name,)
 
     def rows(self, name: str) -> int:
-        """Return how many rows a table holds."""
-        found = self.connection.execute(f"SELECT count(*) FROM house.{name}").fetchone()
+        """Return how many rows of a table may be seen."""
+        seen = self.scope.condition(name) if self.scope else "TRUE"
+        found = self.connection.execute(
+            f"SELECT count(*) FROM house.{name} WHERE {seen}"
+        ).fetchone()
         return int(found[0]) if found else 0
 
     def last_complete_day(self) -> dt.date:
@@ -105,7 +112,15 @@ class Store:
         return dt.date.fromisoformat(last)
 
     def query(self, sql: str) -> pd.DataFrame:
-        """Return what a query over the stored tables gives (for checks, not pages)."""
+        """Return what a query over the stored tables gives (for checks, not pages).
+
+        Raises:
+            MissingDataError: The reader sees only part of the company.
+        """
+        if self.scope is not None or "OPSLIB_VIEWS" in os.environ:
+            raise MissingDataError(
+                say("{view} is outside what you may see", view="SQL")
+            )
         self.connection.execute("USE house")
         try:
             return self.connection.execute(sql).df()
@@ -120,8 +135,9 @@ def open_store(company: str) -> Iterator[Store]:
     One thread reads, so that sums of money come out the same to the last digit.
 
     Raises:
-        MissingDataError: The company has no warehouse.
+        MissingDataError: The company has no warehouse, or the reader may not see it.
     """
+    scope = access.scope_of(company)
     path = places.warehouse(company)
     if not path.is_file():
         raise MissingDataError(
@@ -137,7 +153,7 @@ def open_store(company: str) -> Iterator[Store]:
         # A slow query would else put a widget of its own on the page.
         connection.execute("SET enable_progress_bar = false")
         connection.execute(f"ATTACH '{file}' AS house (READ_ONLY)")
-        yield Store(company, connection)
+        yield Store(company, connection, scope)
     finally:
         connection.close()
 
@@ -147,8 +163,31 @@ def read_stamp(company: str) -> dict[str, Any]:
 
     Returns:
         `snapshot` (an id of this state) and for each table `rows`, `last_day`,
-        `first_day` and `content` (an id of what was loaded).
+        `first_day` and `content` (an id of what was loaded), as far as the company's
+        view may see them.
     """
+    whole = _stamp(company)
+    scope = access.scope_of(company)
+    if scope is None or not whole["snapshot"]:
+        return whole
+    seen = _rows_seen(company, whole["snapshot"], scope.mark)
+    return {**whole, "tables": {t: _cut(told, seen[t], scope) for t, told in whole["tables"].items() if t in seen}}  # fmt: skip
+
+
+def _cut(told: dict[str, Any], rows: int, scope: access.Scope) -> dict[str, Any]:
+    days = {} if rows else {"first_day": "", "last_day": ""}
+    return {**told, **days, "rows": rows, "content": f"{told['content']}@{scope.mark}"}
+
+
+@functools.lru_cache(maxsize=64)
+def _rows_seen(view: str, snapshot: str, mark: str) -> dict[str, int]:
+    """Count what a view may see of each table, once for each state of the data."""
+    with open_store(view) as store:
+        return {t: store.rows(t) for t in tables.all_tables()}
+
+
+def _stamp(company: str) -> dict[str, Any]:
+    """Return the stamp of the whole warehouse."""
     house = places.warehouse(company)
     coming = house.with_suffix(".next.json")
     with contextlib.suppress(OSError, ValueError):
@@ -171,11 +210,12 @@ def _stored(name: str) -> dict[str, Any]:
     return {c.name: c.label for c in tables.table(name).stored}
 
 
-def _as_known(name: str, day: dt.date) -> str:
-    """Return SQL for a view in memory: the table as it was known on a day."""
+def _as_known(name: str, day: dt.date, scope: access.Scope | None) -> str:
+    """Return SQL for a view in memory: what may be seen of what was known on a day."""
     table, at = tables.table(name), f"DATE '{day.isoformat()}'"
     chosen = ", ".join(_known_column(c, at) for c in table.stored)
     when = f' AND "{table.day}" <= {at}' if table.day else ""
+    when += f" AND {scope.condition(name)}" if scope else ""
     return f"""
         CREATE OR REPLACE VIEW {name} AS
         SELECT {chosen} FROM house.{name}

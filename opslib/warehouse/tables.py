@@ -7,7 +7,7 @@ headings and checks all read them from here.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
@@ -93,6 +93,8 @@ class Table:
         day: Column that dates a row; later rows are hidden by `as_of`.
         rules: What must hold in every row.
         ties: Sums that must agree.
+        scope: Dimension to the condition that cuts the table to the values a reader may
+            see; None: open to every reader; empty: closed to readers with a scope.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Table:
     day: str = ""
     rules: tuple[Rule, ...] = ()
     ties: tuple[Tie, ...] = ()
+    scope: dict[str, str] | None = field(default_factory=dict)
 
     @property
     def stored(self) -> tuple[Column, ...]:
@@ -186,6 +189,7 @@ def _table(name: str, told: dict[str, Any]) -> Table:
         grain=Text(**told["grain"]),
         key=tuple(told.get("key", ())),
         day=told.get("day", ""),
+        scope=None if told.get("scope") == "open" else told.get("scope", {}),
         columns={k: _column(k, v) for k, v in told["columns"].items()},
         rules=tuple(
             Rule(sql=r["sql"], reason=Text(r["en"], r["zh"]))

@@ -70,9 +70,8 @@ def _source(shop, address, query="SELECT * FROM till"):
     columns = {"day": "sold", "item": "sku", "quantity": "units", "amount": "money"}
     shop.map("", columns=columns, replace="source + period")
     told = {"name": "till", "connection": address, "query": query}
-    company.write(
-        shop.name, {"language": "en"}, [{**told, "mapping": "sales_lines.yaml"}]
-    )
+    source = {**told, "mapping": "sales_lines.yaml"}
+    company.write(shop.name, {"language": "en", "sources": [source]})
 
 
 def test_a_table_comes_in_whole_and_a_second_time_changes_nothing(shop, address):

@@ -30,12 +30,14 @@ def known(shop):
     sales.assign(day="2026-02-05").to_excel(raw / "more.xlsx", index=False)
     company.write(
         shop.name,
-        {"language": "en"},
-        [
-            {"name": "people", "files": "customers.csv", "table": "customers"},
-            {"name": "sales", "files": "sales.parquet", "table": "sales_lines"},
-            {"name": "more", "files": "more.xlsx", "table": "sales_lines"},
-        ],
+        {
+            "language": "en",
+            "sources": [
+                {"name": "people", "files": "customers.csv", "table": "customers"},
+                {"name": "sales", "files": "sales.parquet", "table": "sales_lines"},
+                {"name": "more", "files": "more.xlsx", "table": "sales_lines"},
+            ],
+        },
     )
     intake.load(shop.name)
     report = places.reports(shop.name) / "customers" / "list.csv"

@@ -49,7 +49,7 @@ def test_a_company_with_sales_lines_only_gets_answers_or_is_told_what_lacks(demo
     raw.mkdir(parents=True)
     (raw / "sales_lines.parquet").write_bytes((places.raw("demo") / "sales_lines.parquet").read_bytes())
     source = {"name": "sales", "table": "sales_lines", "files": "sales_lines.parquet"}
-    company.write("shop", {"language": "zh", "currency": "CNY"}, [source])
+    company.write("shop", {"language": "zh", "currency": "CNY", "sources": [source]})
     intake.load("shop")
     batch = runs.run("shop", jobs=2, timeout=300)
     kinds = {r["name"]: r["exit"] for r in batch.results}

@@ -162,7 +162,7 @@ def test_the_quality_page_names_what_is_wrong_and_its_owner(home):
         "control_column": "amount",
         "control_total": 16.0,
     }
-    company.write("shop", {"language": "zh"}, [source])
+    company.write("shop", {"language": "zh", "sources": [source]})
     report = intake.load("shop").report()
     assert "difference -1.00" in report.en
     said = quality.publish("shop", language="en")

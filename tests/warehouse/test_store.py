@@ -224,7 +224,7 @@ def test_a_mapping_that_names_an_absent_column_names_file_and_column(home):
 
 
 def test_an_unknown_word_in_company_toml_is_refused(home):
-    path = company.write("shop", {"languge": "en"}, [])
+    path = company.write("shop", {"languge": "en"})
     with pytest.raises(ContractError, match="languge"):
         company.read("shop")
     path.write_text('language = "fr"\n')
@@ -306,7 +306,7 @@ def test_a_table_downloaded_with_its_headings_loads_back(home, language):
     raw.mkdir(parents=True)
     frame.to_excel(raw / "draft.xlsx", index=False)
     source = {"name": "draft", "table": "budget_lines", "files": "draft.xlsx"}
-    company.write("shop", {"language": "en", "currency": "GBP"}, [source])
+    company.write("shop", {"language": "en", "currency": "GBP", "sources": [source]})
     made = intake.load("shop")
     assert made.deliveries[0].loaded["budget_lines"] == 1
     with open_store("shop") as store:

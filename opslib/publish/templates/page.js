@@ -1,8 +1,12 @@
-document.querySelectorAll("table.ops-table").forEach(function(table){
+var ops=window.ops||{};window.ops=ops;
+ops.enliven=function(root){
+root.querySelectorAll("table.ops-table").forEach(function(table){
   table.querySelectorAll("th").forEach(function(head,at){
+    if(head.dataset.sort!==undefined||!table.tBodies.length)return;
     head.dataset.sort="";head.tabIndex=0;
     function sort(){
       var down=head.dataset.sort!=="up";head.dataset.sort=down?"up":"down";
+      head.setAttribute("aria-sort",down?"ascending":"descending");
       var rows=Array.from(table.tBodies[0].rows);
       rows.sort(function(a,b){
         var x=a.cells[at].dataset.v,y=b.cells[at].dataset.v,p=parseFloat(x),q=parseFloat(y);
@@ -11,13 +15,15 @@ document.querySelectorAll("table.ops-table").forEach(function(table){
       rows.forEach(function(r){table.tBodies[0].appendChild(r);});}
     head.addEventListener("click",sort);
     head.addEventListener("keydown",function(e){if(e.key==="Enter")sort();});});});
-document.querySelectorAll("[data-figure]").forEach(function(place){
-  if(!window.Plotly)return;
-  var told=JSON.parse(document.getElementById(place.dataset.figure).textContent);
+root.querySelectorAll("[data-figure]").forEach(function(place){
+  var told=document.getElementById(place.dataset.figure);
+  if(!window.Plotly||!told)return;
+  delete place.dataset.figure;told=JSON.parse(told.textContent);
   var still=place.querySelector("svg");if(still)still.remove();
   if(window.innerWidth<560&&told.layout.margin===undefined)told.layout.margin={l:44,r:8,t:64,b:84};
   if(told.layout.height===undefined)told.layout.height=380;
-  Plotly.newPlot(place,told.data,told.layout,{responsive:true,displayModeBar:false});});
+  Plotly.newPlot(place,told.data,told.layout,{responsive:true,displayModeBar:false});});};
+ops.enliven(document);
 document.querySelectorAll(".filters button").forEach(function(button){
   button.addEventListener("click",function(){
     button.parentNode.querySelectorAll("button").forEach(function(b){b.setAttribute("aria-pressed",b===button);});

@@ -1,0 +1,185 @@
+"""This module owns the server: Voila's, with our doors only and a gate before them.
+
+Of Voila it keeps the renderer, the kernels and the widgets' scripts. Its trees, files,
+contents, pre-heating and overrides of template and theme are not there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import re
+import secrets
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import tornado.web
+from jupyter_server.base.handlers import FileFindHandler
+from jupyter_server.services.kernels.handlers import KernelHandler
+from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
+from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
+from traitlets import default
+from traitlets.config import Config
+from voila.app import Voila
+from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
+from voila.static_file_handler import MultiStaticFileHandler
+
+from opslib import places
+from opslib.publish import report
+from opslib.publish.dashboards import doors, live, logs, readers, wire
+from opslib.runs import kernels
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OPEN = ("/sign-in",)
+IDLE_SECONDS = 900
+KERNEL = r"(?P<kernel_id>[0-9a-f-]{36})"
+_WHOSE = re.compile(
+    r"/(?:api/kernels|voila/api/shutdown|alive)/([0-9a-f-]{36})(?:/.*)?$"
+)
+
+
+class Kernel(ServerKernelManager):
+    """A kernel of a page; it opens no network port."""
+
+    @default("transport")
+    def _transport_default(self) -> str:
+        return "ipc"
+
+    @default("ip")
+    def _ip_default(self) -> str:
+        return str(kernels.private_folder() / f"d-{secrets.token_hex(6)}")
+
+
+class Gate(tornado.web.Application):
+    """Looks at every request before any door does."""
+
+    def find_handler(self, request: Any, **told: Any) -> Any:
+        """Return the door of a request, or the one that sends its sender away."""
+        request.reader = self.settings["gatekeeper"].of(request)
+        if self.settings["local"] and not _is_local(request.host_name):
+            request.reader = None
+            return self.get_handler_delegate(request, doors.Outside)
+        if request.reader is None and request.path not in OPEN:
+            return self.get_handler_delegate(request, doors.Outside)
+        whose = _WHOSE.match(request.path)
+        mine = whose and self._owns(request, whose[1])
+        if whose and not mine:
+            return self.get_handler_delegate(request, doors.Nothing)
+        return super().find_handler(request, **told)
+
+    def _owns(self, request: Any, kernel: str) -> bool:
+        reader = request.reader
+        owner = (reader.name, reader.session)
+        return bool(reader.session) and self.settings["owners"].get(kernel) == owner
+
+
+def _is_local(host: str) -> bool:
+    """Return whether a request names this machine, so that no other site's name leads here."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Dashboards(Voila):
+    """Voila's server with our doors."""
+
+    gatekeeper: Any = None
+    tell: Any = print
+
+    def init_settings(self) -> dict[str, Any]:
+        """Return Voila's settings with ours."""
+        self.gatekeeper = readers.Gatekeeper(local=_is_local(self.ip))
+        self.cookie_secret = self.gatekeeper.secret
+        settings = super().init_settings()
+        self.kernel_manager.allowed_message_types = [*wire.ASKED, "comm_open", "comm_msg"]  # fmt: skip
+        return {
+            **settings,
+            "xsrf_cookies": True,
+            "gatekeeper": self.gatekeeper,
+            "local": self.gatekeeper.local,
+            "owners": {},
+            "turn": asyncio.Semaphore(live.AT_ONCE),
+            "told": self.voila_configuration,
+            "template_paths": self.template_paths,
+            "config": self.config,
+            "log_function": logs.write,
+            "default_handler_class": doors.Nothing,
+            "websocket_max_message_size": 2 * wire.LONGEST,
+        }
+
+    def init_handlers(self) -> list[Any]:
+        """Return our doors, and Voila's scripts."""
+        view = r"([a-z0-9_-]+(?:@[a-z0-9_-]+)?)"
+        return [
+            (r"/", doors.Front),
+            (r"/sign-in", doors.SignIn),
+            (r"/sign-out", doors.SignOut),
+            (r"/reports/(.*)", doors.Kept),
+            (rf"/live/{view}/([a-z]+/[a-z0-9_]+)", live.LivePage),
+            (r"/decide", doors.Decide),
+            (r"/comment", doors.Comment),
+            (rf"/said/{view}/([0-9a-f]+)", doors.Said),
+            (r"/alive/([0-9a-f-]{36})", doors.Alive),
+            (rf"/api/kernels/{KERNEL}", KernelHandler),
+            (rf"/api/kernels/{KERNEL}/channels", KernelWebsocketHandler),
+            (r"/voila/api/shutdown/(.*)", VoilaShutdownKernelHandler),
+            (r"/voila/labextensions/(.*)", FileFindHandler, {"path": self.labextensions_path, "no_cache_paths": []}),
+            (r"/voila/static/(.*)", MultiStaticFileHandler, {"paths": self.static_paths, "default_filename": "index.html"}),
+        ]  # fmt: skip
+
+    def start(self) -> None:
+        """Listen, behind the gate, until stopped."""
+        self.connection_dir = tempfile.mkdtemp(prefix="opslib_")
+        self.app = Gate(**self.init_settings())
+        self.app.add_handlers(".*$", self.init_handlers())
+        self.tell(self.display_url)
+        self.listen()
+
+    @property
+    def display_url(self) -> str:
+        """The address that lets whoever started the server in."""
+        key = "" if readers.known() or not self.gatekeeper.local else f"?key={self.gatekeeper.key}"  # fmt: skip
+        return f"http://{self.ip}:{self.port}/{key}"
+
+
+def settings(address: str, port: int) -> Config:
+    """Return the configuration of the server."""
+    told = Config()
+    told.Voila.ip, told.Voila.port, told.Voila.port_retries = address, port, 0
+    told.Voila.root_dir = str(places.notebooks())
+    told.Voila.open_browser = False
+    told.Voila.log_level = "WARN"
+    told.Voila.config_file_paths = []
+    told.Voila.identity_provider_class = readers.Known
+    told.Voila.kernel_websocket_connection_class = wire.Wire
+    told.VoilaConfiguration.template = "opslib"
+    told.VoilaConfiguration.allow_template_override = "NO"
+    told.VoilaConfiguration.allow_theme_override = "NO"
+    # Tracebacks reach our template only, which logs them under a reference.
+    told.VoilaConfiguration.show_tracebacks = True
+    told.VoilaConfiguration.strip_sources = True
+    told.VoilaConfiguration.extension_allowlist = [
+        "@voila-dashboards/widgets-manager8",
+        "@jupyter-widgets/jupyterlab-manager",
+    ]
+    told.VoilaExecutor.timeout = 600
+    told.MultiKernelManager.default_kernel_name = kernels.NAME
+    told.MultiKernelManager.kernel_manager_class = f"{__name__}.Kernel"
+    told.MappingKernelManager.cull_interval = 60
+    told.MappingKernelManager.cull_idle_timeout = IDLE_SECONDS
+    told.MappingKernelManager.cull_connected = True
+    told.MappingKernelManager.buffer_offline_messages = False
+    return told
+
+
+def write_template() -> Path:
+    """Put the house's template where Voila looks; return its folder."""
+    ours = places.root() / ".cache" / "jupyter" / "voila" / "templates" / "opslib"
+    ours.mkdir(parents=True, exist_ok=True)
+    (ours / "index.html.j2").write_text(report.template_file("live.html.j2"), "utf-8")
+    (ours / "conf.json").write_text(json.dumps({"base_template": "base"}), "utf-8")
+    return ours

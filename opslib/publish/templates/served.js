@@ -1,0 +1,80 @@
+var ops=window.ops||{};window.ops=ops;
+(function(){
+var root=document.documentElement,told=JSON.parse(root.dataset.reader||"{}"),zh=root.lang.indexOf("zh")===0;
+function word(en,cn){return zh?cn:en;}
+function cookie(name){var m=document.cookie.match("(?:^|; )"+name+"=([^;]*)");return m?m[1]:"";}
+function send(url,body){return fetch(url,{method:"POST",headers:{"X-XSRFToken":cookie("_xsrf")},body:body});}
+function state(){return document.getElementById("ops-state");}
+var kernel="",begun=Date.now();
+ops.kernel=function(id){kernel=id;};
+ops.progress=function(at,count){var s=state();if(s){var p=s.querySelector("progress");p.max=count;p.value=at;}};
+ops.trouble=function(t){
+  var s=state();if(!s)return;s.hidden=false;s.className="trouble";s.textContent=t.what+" ";
+  var b=document.createElement("button");b.textContent=t.again;b.onclick=function(){location.reload();};s.appendChild(b);};
+ops.done=function(){
+  var s=state(),parts=document.getElementById("ops-live-parts"),main=document.querySelector("main");
+  if(s.dataset.mode==="anew"){
+    var top=main.querySelector(".top");
+    var y=window.scrollY;while(top.nextSibling)top.nextSibling.remove();
+    while(parts.firstChild)main.appendChild(parts.firstChild);
+    ops.enliven(main);window.scrollTo(0,y);
+    if(s.className!=="trouble"){s.hidden=true;}
+  }else{
+    parts.querySelectorAll("[data-for]").forEach(function(live){
+      var slot=document.querySelector('[data-slot="'+live.dataset.for+'"]');
+      if(slot){live.style.display="none";slot.appendChild(live);}});}
+  watch();};
+function watch(){
+  var eye=new MutationObserver(dress);eye.observe(document.body,{childList:true,subtree:true});
+  setTimeout(function(){var s=state();if(s&&!document.querySelector(".ops-live .widget-slider")&&document.querySelector(".ops-live"))
+    ops.trouble({what:word("The live part did not start.","实时部分未能启动。"),again:word("Try again","重试")});},60000);
+  setInterval(alive,20000);document.addEventListener("visibilitychange",function(){if(!document.hidden)alive();});}
+function alive(){if(!kernel)return;fetch("/alive/"+kernel).then(function(r){if(r.status!==204)gone();},gone);}
+function gone(){ops.trouble({what:word("The live part of this page has ended; what you see stays.","本页的实时部分已结束，所示内容保留。"),again:word("Start it again","重新启动")});kernel="";}
+function dress(){
+  document.querySelectorAll(".ops-live").forEach(function(live){
+    var box=live.querySelector(".widget-slider");
+    if(!box||live.dataset.dressed)return;live.dataset.dressed="1";
+    var slot=live.parentNode;if(slot.classList.contains("ops-slot"))Array.from(slot.children).forEach(function(c){c.style.display=c===live?"":"none";});
+    var s=state();if(s)s.hidden=true;root.dataset.live=Date.now()-begun;
+    var tools=document.createElement("div");tools.className="ops-tools";
+    var copy=document.createElement("button");copy.type="button";copy.textContent=word("Copy link to this setting","复制此设置的链接");
+    copy.onclick=function(){
+      var u=new URL(location.href),set=JSON.parse(live.querySelector("[data-setting]").dataset.setting);
+      Array.from(u.searchParams.keys()).forEach(function(k){if(k.indexOf("set.")===0)u.searchParams.delete(k);});
+      Object.keys(set).forEach(function(k){u.searchParams.set("set."+k,set[k]);});
+      history.replaceState(null,"",u);
+      (navigator.clipboard?navigator.clipboard.writeText(u.href):Promise.reject()).then(function(){copy.textContent=word("Copied","已复制");},function(){copy.textContent=word("The address above is the link","上方地址即为链接");});};
+    tools.appendChild(copy);live.appendChild(tools);});
+  document.querySelectorAll(".widget-slider").forEach(function(w){
+    var handle=w.querySelector(".noUi-handle"),row=w.parentNode,label=row&&row.querySelector(".ops-slider-name");
+    if(handle&&!handle.getAttribute("aria-label"))handle.setAttribute("aria-label",(label||w).textContent.trim()||word("slider","滑块"));
+    var read=w.querySelector(".widget-readout");if(read&&!read.getAttribute("aria-label")){read.setAttribute("aria-label",(label||w).textContent.trim());read.setAttribute("role","textbox");}});}
+document.addEventListener("submit",function(e){
+  var f=e.target;
+  if(f.matches("[data-open]")){
+    Array.from(f.elements).forEach(function(i){if(i.name&&(i.value===""||i.value===i.dataset.default))i.disabled=true;});
+    setTimeout(function(){Array.from(f.elements).forEach(function(i){i.disabled=false;});},500);return;}
+  if(!f.matches("[data-post]"))return;e.preventDefault();
+  var out=f.querySelector("output");
+  send(f.action,new URLSearchParams(new FormData(f))).then(function(r){
+    return r.json().then(function(d){out.textContent=d.said;if(r.ok){f.reset();said();}});
+  }).catch(function(){out.textContent=word("It could not be kept; try again.","未能保存，请重试。");});});
+function said(){
+  document.querySelectorAll(".ops-decide").forEach(function(box){
+    fetch("/said/"+box.dataset.view+"/"+box.dataset.run+"?language="+box.dataset.language).then(function(r){return r.json();}).then(function(d){
+      function fill(list,lines){list.textContent="";lines.forEach(function(t){var li=document.createElement("li");li.textContent=t;list.appendChild(li);});}
+      fill(box.querySelector(".ops-said"),d.decisions.map(function(x){return x.action+". "+x.said;}));
+      fill(box.querySelector(".ops-comments"),d.comments.map(function(x){return x.by+", "+x.when+": "+x.text;}));}).catch(function(){});});}
+document.addEventListener("DOMContentLoaded",function(){
+  said();
+  document.querySelectorAll("a.twin").forEach(function(a){if(location.pathname.indexOf("/live/")===0){
+    var u=new URL(location.href);u.searchParams.set("language",zh?"en":"zh");a.href=u.href;}});
+  document.querySelectorAll(".top a.served-only").forEach(function(a){if(location.pathname.indexOf("/live/")===0)a.remove();});
+  if(told.department){var b=document.querySelector('.filters[data-by=reader] [data-value="'+told.department+'"]');if(b)b.click();
+    var own=document.querySelector('[data-owner="'+told.department+'"]');if(own)own.parentNode.insertBefore(own,own.parentNode.querySelector("[data-owner]"));}
+  var main=document.querySelector("main");if(told.name&&main){
+    var bar=document.createElement("div");bar.className="ops-reader";var who=document.createElement("span");who.textContent=told.name;
+    var b2=document.createElement("button");b2.textContent=told.out;b2.onclick=function(){send("/sign-out","").then(function(){location.href="/";});};
+    bar.appendChild(who);bar.appendChild(b2);main.insertBefore(bar,main.firstChild);}});
+})();
