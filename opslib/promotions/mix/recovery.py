@@ -155,7 +155,7 @@ def self_test(
 
 
 def rerun(
-    mix: Mix, *, tests: tuple[LiftTest, ...] = (), seeds: int = 2, sweeps: int = 240
+    mix: Mix, *, tests: tuple[LiftTest, ...] = (), seeds: int = 1, sweeps: int = 240
 ) -> pd.DataFrame:
     """Return how far each channel's total moves when the search starts elsewhere.
 
