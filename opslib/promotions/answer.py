@@ -387,7 +387,12 @@ def next_table(rows: pd.DataFrame, margin: float) -> Table:
 
 
 def split_table(split: Split, curve: ResponseCurve, currency: str) -> Table:
-    """Return the proposed split beside today's."""
+    """Return the proposed split beside today's, with its gain and the gain's 90 % range."""
+    ends = (split.gain.mean(), *np.quantile(split.gain, [0.05, 0.95]))
+    gain = {
+        k: words.money(float(x), currency)
+        for k, x in zip(("gain", "low", "high"), ends, strict=True)
+    }
     frame = pd.DataFrame(
         {
             "channel": split.channels,
@@ -418,9 +423,15 @@ def split_table(split: Split, curve: ResponseCurve, currency: str) -> Table:
     }
     return Table(
         name="split",
-        title=say("The proposed split of the same budget")
+        title=say(
+            "The proposed split: {gain} ({low} to {high}) a week more than today's split of the same money",
+            **gain,
+        )
         if not split.unspent
-        else say("The proposed split; some money finds no place within what was seen"),
+        else say(
+            "The proposed split: {gain} ({low} to {high}) a week more; some money finds no place within what was seen",
+            **gain,
+        ),
         frame=frame,
         headings={
             "channel": _head(say("Channel")),

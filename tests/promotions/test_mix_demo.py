@@ -58,7 +58,7 @@ def lost(company, panel):
 def planted(company, fitted):
     true = company.truth.contributions.set_index(["channel", "region", "week"])[
         "amount"
-    ]
+    ].sort_index()
     panel = fitted.panel
     return np.array(
         [
