@@ -448,8 +448,12 @@ def _demo_if_needed(company: str) -> None:
 
 
 def _scheduled(company: str) -> None:
-    """Load first, then run what is due, then tell; a failed load stops no run."""
+    """Load first, then run what is due, then tell; a failed load stops no run.
+
+    What is due is run for the company and for each part of it that a reader may open.
+    """
     from opslib import runs
+    from opslib.publish.dashboards import readers
     from opslib.warehouse import intake
 
     try:
@@ -459,6 +463,10 @@ def _scheduled(company: str) -> None:
     batch = runs.run(company, due=True)
     _publish(company, changed=batch.started > 0)
     print(batch.summary())
+    for view in readers.views_of(company):
+        part = runs.run(view, due=True)
+        _publish(view, changed=part.started > 0)
+        print(view, part.summary())
     try:
         alert(company, monday=True)
     except typer.Exit as told:

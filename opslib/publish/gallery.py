@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from opslib import places, words
 from opslib.errors import ParameterError
 from opslib.findings import Finding
-from opslib.publish import forms, record, report
+from opslib.publish import forms, on_plan, record, report
 from opslib.runs import keys, listing, manifest
 from opslib.runs.runner import last_asked
 from opslib.runs.work import say_exit
 from opslib.show import card, stills
 from opslib.warehouse import company as companies
-from opslib.warehouse import open_store, read_stamp
+from opslib.warehouse import read_stamp
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _publish(company: str, tell: Callable[[Text], object]) -> Path:
         report.publish(told, profile.language)
     home = places.reports() if company == "demo" else places.reports(company)
     home.mkdir(parents=True, exist_ok=True)
-    plan = _plan(company, profile, runs)
+    plan = on_plan.of(company, profile, runs)
     plan["marks"] = record.publish(company, profile.language, home)
     for language in ("en", "zh"):
         name = (
@@ -136,6 +136,7 @@ def _page(
             "live": say("Live page").in_language(language),
             "settings": say("Other settings").in_language(language),
             "open": say("Open").in_language(language),
+            "preset": say("Ready setting").in_language(language),
         },
     )  # fmt: skip
 
@@ -315,86 +316,3 @@ def _cadence(word: str) -> Text:
         "daily": say("daily"), "weekly": say("weekly"), "monthly": say("monthly"),
         "quarterly": say("quarterly"), "yearly": say("yearly"),
     }.get(word, Text(word))  # fmt: skip
-
-
-def _plan(
-    company: str, profile: companies.Profile, runs: dict[str, list[dict[str, Any]]]
-) -> dict[str, Any]:
-    """Say whether the year's sales are on plan: target, actual, forecast."""
-    facts: dict[str, float] = {}
-    for told in filter(None, map(manifest.standing, runs.values())):
-        for name, value in (told["finding"].get("facts") or {}).items():
-            facts.setdefault(name, value)
-    unknown = say("not known yet")
-    target, actual = _target_and_actual(company)
-    numbers = [
-        {
-            "label": say("Target to date"),
-            "value": words.money(target, profile.currency) if target else unknown,
-            "note": Text(""),
-        },
-        {
-            "label": say("Actual sales"),
-            "value": words.money(actual, profile.currency)
-            if actual is not None
-            else unknown,
-            "note": Text(""),
-        },
-    ]
-    forecast = facts.get("year_end_sales")
-    if forecast:
-        span = words.between(
-            words.money(facts["year_end_sales_low"], profile.currency),
-            words.money(facts["year_end_sales_high"], profile.currency),
-        )
-        numbers.append(
-            {
-                "label": say("Year-end forecast"),
-                "value": words.money(forecast, profile.currency),
-                "note": span,
-            }
-        )
-    else:
-        numbers.append(
-            {"label": say("Year-end forecast"), "value": unknown, "note": Text("")}
-        )
-    if target and actual is not None:
-        gap = actual / target - 1
-        verdict = (
-            say(
-                "On plan: sales of the year so far are {gap} against target.",
-                gap=_signed(gap),
-            )
-            if gap >= -0.02
-            else say(
-                "Behind plan: sales of the year so far are {gap} against target.",
-                gap=_signed(gap),
-            )
-        )
-    else:
-        verdict = say("Are we on plan? Not known yet: no sales target was delivered.")
-    return {"verdict": verdict, "numbers": numbers}
-
-
-def _signed(gap: float) -> Text:
-    written = words.percent(abs(gap), 1)
-    sign = "+" if gap >= 0 else "−"
-    return Text(sign + written.en, sign + written.zh)
-
-
-def _target_and_actual(company: str) -> tuple[float | None, float | None]:
-    """Return target and actual of the year so far, whole months; None where unknown."""
-    with open_store(company) as store:
-        day = store.last_complete_day()
-        goals = store.read("goals", columns=["measure", "month", "target"])
-        monthly = store.read("monthly_sales", columns=["month", "amount"])
-    whole = dt.date(day.year, day.month, 1)
-    start = dt.date(day.year, 1, 1)
-    wanted = goals[(goals["measure"] == "sales")].assign(
-        at=lambda f: f["month"].dt.date
-    )
-    wanted = wanted[(wanted["at"] >= start) & (wanted["at"] < whole)]
-    sold = monthly.assign(at=lambda f: f["month"].dt.date)
-    sold = sold[(sold["at"] >= start) & (sold["at"] < whole)]
-    target = float(wanted["target"].sum()) if len(wanted) else None
-    return target, float(sold["amount"].sum()) if len(sold) else None

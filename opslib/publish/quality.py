@@ -10,7 +10,7 @@ import pandas as pd
 from opslib import places
 from opslib.findings import Heading, Table
 from opslib.publish import report
-from opslib.show import card, theme
+from opslib.show import card
 from opslib.show import tables as shown
 from opslib.warehouse import company as companies
 from opslib.warehouse import quality
@@ -105,7 +105,7 @@ def _page(
     twin = "quality.html" if not main else f"quality.{report.OTHER[language]}.html"
     return report.environment().get_template("report.html.j2").render(
         language=language, title=say("How good is our data?").in_language(language),
-        css=theme.css(), page_css=report.template_file("page.css"),
+        css=report.css(),
         js=report.template_file("page.js"), parts=parts, where=where.in_language(language),
         foot="", home="", twin=twin, mail="", plotly="",
         say={"gallery": "", "other": "中文" if language == "en" else "English", "mail": ""},

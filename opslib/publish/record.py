@@ -12,7 +12,7 @@ from opslib.findings import Heading, Table
 from opslib.publish import report
 from opslib.runs import listing
 from opslib.runs.score import decisions, facts, marks
-from opslib.show import card, forms, theme
+from opslib.show import card, forms
 from opslib.show import tables as shown
 from opslib.warehouse import read_stamp
 from opslib.words import Text, catalogue
@@ -260,8 +260,9 @@ def _actions(company: str, acts: pd.DataFrame, language: str) -> list[str]:
     )
     late = named.groupby("who")["overdue"].sum()
     for owner in sorted(owners, key=lambda o: (-late[o], o)):
-        parts.append(f"<h2>{card.escape(owner)}</h2>")
-        parts.append(shown.html(_open_table(named[named["who"] == owner]), language))
+        table = shown.html(_open_table(named[named["who"] == owner]), language)
+        name = card.escape(owner)
+        parts.append(f'<section data-owner="{name}"><h2>{name}</h2>{table}</section>')
     how = say("To say what was decided: opslib decide KEY NUMBER accept --by NAME")
     return [*parts, _text("p", how, language, "ops-quiet")]
 
@@ -328,8 +329,7 @@ def _page(company: str, name: str, parts: list[str], language: str, main: str) -
         .render(
             language=language,
             title=title(name).in_language(language),
-            css=theme.css(),
-            page_css=report.template_file("page.css"),
+            css=report.css(),
             js=report.template_file("page.js"),
             parts=[_text("h1", title(name), language), *parts],
             where=where.in_language(language),

@@ -1,38 +1,11 @@
 """Pages open in a real browser: whole, quiet, offline, and fit for a phone."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
-
 import pytest
 
 from opslib import places, runs
 from opslib.publish import gallery
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-@pytest.fixture
-def browser():
-    if not CHROMIUM.exists():
-        reason = (
-            "no chromium here; install the Debian packages chromium and fonts-noto-cjk"
-        )
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        made = play.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield made
-        made.close()
 
 
 def _open(browser, address, width, wait=800):
@@ -82,35 +55,3 @@ def test_report_and_gallery_are_whole_on_desk_and_phone(demo_home, browser):
     page.get_by_role("button", name="Inventory").click()
     assert page.locator(".tile:visible").count() >= 1
     page.close()
-
-
-def test_a_dashboard_answers_on_this_machine_and_asks_nothing_elsewhere(
-    demo_home, browser
-):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    env = {**os.environ, "OPSLIB_HOME": str(demo_home)}
-    server = subprocess.Popen(
-        [sys.executable, "-m", "opslib", "serve", "--port", str(port)], env=env,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2)
-                break
-            except OSError:
-                time.sleep(0.5)
-        address = f"http://127.0.0.1:{port}/voila/render/inventory/stock_health.ipynb"
-        page, away, _ = _open(browser, address, 1100, wait=6000)
-        assert away == []
-        text = page.inner_text("body")
-        assert "is more than is needed" in text
-        assert "Traceback" not in text
-        assert "clean_demand" not in text
-        assert page.locator(".js-plotly-plot").count() >= 1
-        page.close()
-    finally:
-        os.killpg(server.pid, 15)
-        server.wait(30)

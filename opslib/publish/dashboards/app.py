@@ -61,7 +61,8 @@ class Gate(tornado.web.Application):
         request.reader = self.settings["gatekeeper"].of(request)
         if self.settings["local"] and not _is_local(request.host_name):
             request.reader = None
-            return self.get_handler_delegate(request, doors.Outside)
+            told = {"status_code": 403}
+            return self.get_handler_delegate(request, tornado.web.ErrorHandler, told)
         if request.reader is None and request.path not in OPEN:
             return self.get_handler_delegate(request, doors.Outside)
         whose = _WHOSE.match(request.path)

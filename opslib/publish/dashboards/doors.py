@@ -6,6 +6,7 @@ named here does not exist.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from pathlib import Path
@@ -13,14 +14,16 @@ from typing import Any
 from urllib.parse import quote
 
 import tornado.web
+from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import JupyterHandler
 
 from opslib import places, words
 from opslib.errors import OpslibError
-from opslib.publish import report
+from opslib.publish import gallery, record, report
 from opslib.publish.dashboards.readers import COOKIE, DAYS, VISIT
 from opslib.runs.score import comments, decisions
 from opslib.show import card
+from opslib.warehouse import company as companies
 from opslib.words import Text, catalogue
 
 say = catalogue(__package__ or "opslib.publish.dashboards")
@@ -118,9 +121,11 @@ class Page(JupyterHandler):
             live: Whether a live part follows.
         """
         reader = self.request.reader
+        names = gallery.reader_name(reader.department).to_dict()
         told = {
             "view": view,
             "department": reader.department,
+            "owners": [*names.values(), reader.department],
             "name": reader.name,
             "out": say("Sign out").in_language(self.language),
         }
@@ -187,10 +192,12 @@ class Kept(Page):
 class SignIn(Page):
     """Answers `/sign-in`."""
 
+    @allow_unauthenticated
     def get(self) -> None:
         """Show the form."""
         self._form("")
 
+    @allow_unauthenticated
     def post(self) -> None:
         """Let the reader in, or say that name and password do not fit."""
         name = self.get_body_argument("name", "")[:64]
@@ -249,8 +256,8 @@ class SignOut(Page):
 class Decide(Page):
     """Answers `/decide`: keeps what a reader decided about an action."""
 
-    def post(self) -> None:
-        """Keep it, or say what is missing."""
+    async def post(self) -> None:
+        """Keep it and bring *Open actions* up to date, or say what is missing."""
         told = {k: self.get_body_argument(k, "")[:500] for k in ("view", "run", "action", "choice", "why", "until")}  # fmt: skip
         self.may_see(told["view"])
         try:
@@ -266,6 +273,8 @@ class Decide(Page):
             self.set_status(400)
             return self.finish({"said": str(error)})
         self.note(view=told["view"], decided=f"{line['key']}/{action} {told['choice']}")
+        main = companies.read(told["view"]).language
+        await asyncio.to_thread(record.publish, told["view"], main, _home(told["view"]))
         return self.finish({"said": say("Kept.").in_language(self.language)})
 
 
@@ -352,12 +361,14 @@ class Nothing(Page):
 class Outside(Page):
     """Answers whoever is not signed in."""
 
+    @allow_unauthenticated
     def get(self) -> None:
         """Send a person to the sign-in, and a script away."""
         if "text/html" not in self.request.headers.get("Accept", ""):
             raise tornado.web.HTTPError(403)
         self.redirect(f"/sign-in?next={quote(self.request.uri or '/')}")
 
+    @allow_unauthenticated
     def post(self) -> None:
         """Refuse."""
         raise tornado.web.HTTPError(403)

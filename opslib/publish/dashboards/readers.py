@@ -68,6 +68,12 @@ def known() -> dict[str, dict[str, Any]]:
     return {n: t for n, t in told.items() if n != "proxy"}
 
 
+def views_of(company: str) -> list[str]:
+    """Return the parts of a company that some reader may open, such as `demo@north`."""
+    named = {v for told in known().values() for v in told.get("views", ())}
+    return sorted(v for v in named if v.startswith(f"{company}@"))
+
+
 def _file() -> dict[str, dict[str, Any]]:
     path = _path()
     if not path.is_file():

@@ -1,0 +1,202 @@
+"""Dashboards in a real browser: at once, then live, on desk and phone, for everybody."""
+
+import contextlib
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+SLIDERS = "/live/demo/market/price_sensitivity"
+NO_SLIDERS = "/live/demo/inventory/stock_health"
+
+
+def _page(browser, width=1200, **more):
+    """Return a page with lists of what it asked elsewhere and what went wrong in it."""
+    page = browser.new_page(viewport={"width": width, "height": 900}, **more)
+    page.away, page.wrong = [], []
+    own = ("data:", "blob:", "http://127.0.0.1", "ws://127.0.0.1")
+    page.on("request", lambda r: None if r.url.startswith(own) else page.away.append(r.url))  # fmt: skip
+    page.on("pageerror", lambda e: page.wrong.append(str(e)))
+    page.on("console", lambda m: page.wrong.append(m.text) if m.type == "error" else None)  # fmt: skip
+    return page
+
+
+def _live(page, address):
+    page.goto(address, wait_until="commit")
+    page.wait_for_selector(".ops-live .noUi-handle", timeout=120_000)
+
+
+def _turn(page, key="ArrowRight"):
+    before = page.get_attribute(".ops-live [data-setting]", "data-setting")
+    handle = page.locator(".ops-live .noUi-handle").first
+    handle.focus()
+    handle.press(key)
+    page.wait_for_function(
+        "b=>document.querySelector('.ops-live [data-setting]').dataset.setting!==b",
+        arg=before, timeout=20_000,
+    )  # fmt: skip
+    return json.loads(before), json.loads(page.get_attribute(".ops-live [data-setting]", "data-setting"))  # fmt: skip
+
+
+def _serious(page):
+    found = Axe().run(page).response["violations"]
+    return [
+        (v["id"], [n["html"][:120] for n in v["nodes"]][:3])
+        for v in found
+        if v["impact"] in ("serious", "critical")
+    ]
+
+
+def test_the_front_door_is_the_gallery_with_reports_live_pages_and_forms(
+    open_server, browser
+):
+    page = _page(browser)
+    page.goto(open_server.address)
+    assert page.url.endswith("/reports/index.html")
+    card = page.locator(".tile", has_text="What would customers pay")
+    assert card.get_by_role("link", name="Report").count() == 1
+    card.get_by_text("Other settings").click()
+    card.get_by_label("Cost of a unit").fill("11")
+    card.get_by_role("button", name="Open").click()
+    page.wait_for_url("**/live/demo/market/price_sensitivity?*")
+    assert "unit_cost=11" in page.url
+    assert "ours=" not in page.url, "what was not touched is not sent"
+    page.wait_for_selector(".ops-live .noUi-handle", timeout=120_000)
+    assert page.away == []
+    assert page.wrong == []
+    page.close()
+
+
+def test_the_report_shows_at_once_and_sliders_follow_without_a_jump(
+    open_server, browser
+):
+    for width in (1200, 390):
+        page = _page(browser, width)
+        begun = time.monotonic()
+        page.goto(open_server.address + SLIDERS, wait_until="commit")
+        page.wait_for_selector(".ops-headline")
+        at_once = time.monotonic() - begun
+        said = page.inner_text(".ops-headline >> nth=0")
+        page.wait_for_selector(".ops-slot table")
+        page.wait_for_selector(".ops-live .noUi-handle", timeout=120_000)
+        behind = time.monotonic() - begun
+        assert at_once < behind
+        assert page.inner_text(".ops-headline >> nth=0") == said
+        assert page.locator("main").count() == 1
+        assert page.locator(".ops-slot > .ops-table-box:visible").count() == 0
+        before, after = _turn(page)
+        assert before != after
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.away == []
+        assert page.wrong == []
+        page.close()
+
+
+def test_reset_and_a_link_to_a_setting(open_server, browser):
+    page = _page(browser)
+    _live(page, open_server.address + SLIDERS)
+    first, turned = _turn(page)
+    page.get_by_role("button", name="Copy link to this setting").click()
+    link = page.url
+    assert "set." in link
+    page.get_by_role("button", name="Reset").click()
+    page.wait_for_function(
+        "b=>document.querySelector('.ops-live [data-setting]').dataset.setting===b",
+        arg=json.dumps(first), timeout=20_000,
+    )  # fmt: skip
+    _live(page, link)
+    shown = page.get_attribute(".ops-live [data-setting]", "data-setting")
+    assert json.loads(shown) == turned
+    page.close()
+
+
+def test_settings_never_asked_are_worked_out_on_the_page(open_server, browser):
+    page = _page(browser, 390)
+    page.goto(f"{open_server.address}{NO_SLIDERS}?cover_weeks=6", wait_until="commit")
+    page.wait_for_selector("#ops-state progress")
+    page.wait_for_selector(".ops-headline", timeout=120_000)
+    page.wait_for_selector("#ops-state", state="hidden", timeout=120_000)
+    assert page.locator("h1").count() == 1
+    assert page.locator(".js-plotly-plot").count() >= 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.wrong == []
+    page.close()
+
+
+def test_pages_are_usable_by_everybody(open_server, browser):
+    for scheme in ("light", "dark"):
+        page = _page(browser, color_scheme=scheme)
+        _live(page, open_server.address + SLIDERS)
+        page.wait_for_timeout(500)
+        assert _serious(page) == [], scheme
+        page.goto(open_server.address)
+        assert _serious(page) == [], scheme
+        page.close()
+
+
+def test_a_kernel_that_died_shows_a_sentence_and_a_way_on(open_server, browser):
+    page = _page(browser)
+    _live(page, open_server.address + SLIDERS)
+    kernels = _kernels(open_server)
+    assert kernels
+    for pid in kernels:
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(6)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_selector("#ops-state.trouble", timeout=60_000)
+    assert "has ended" in page.inner_text("#ops-state")
+    page.get_by_role("button", name="Start it again").click()
+    page.wait_for_selector(".ops-live .noUi-handle", timeout=120_000)
+    page.close()
+
+
+def _kernels(served):
+    """Return the kernels that were started for this home, and their parent."""
+    found = []
+    home = f"OPSLIB_HOME={served.home}".encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            line = (folder / "cmdline").read_bytes()
+            told = (folder / "environ").read_bytes().split(b"\0")
+            if b"opslib.runs.kernels" in line and home in told:
+                found.append(int(folder.name))
+    return found
+
+
+def test_a_reader_signs_in_decides_and_finds_it_among_open_actions(
+    closed_server, browser
+):
+    page = _page(browser, 390)
+    page.goto(closed_server.address + NO_SLIDERS)
+    page.get_by_label("Name").fill("wang")
+    page.get_by_label("Password").fill(closed_server.password)
+    assert _serious(page) == []
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_selector(".ops-decide form")
+    form = page.locator(".ops-decide form").first
+    form.get_by_label("What").select_option("accept")
+    form.get_by_label("Reason").fill("agreed on Monday")
+    form.get_by_role("button", name="Keep").click()
+    page.wait_for_selector("text=accepted by wang")
+    page.get_by_label("A word to the analyst").fill("Please split by place.")
+    page.get_by_role("button", name="Send").click()
+    page.wait_for_selector("text=Please split by place.")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.goto(closed_server.address + "/reports/actions.html")
+    page.wait_for_selector("text=wang")
+    page.close()
+
+
+def test_a_page_made_for_paper_shows_no_buttons(open_server, browser):
+    page = _page(browser)
+    page.goto(open_server.address + NO_SLIDERS)
+    page.wait_for_selector(".ops-decide form")
+    page.emulate_media(media="print")
+    for part in (".ops-decide", ".files", "#ops-state"):
+        assert page.locator(f"{part}:visible").count() == 0, part
+    page.close()

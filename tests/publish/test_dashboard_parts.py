@@ -1,0 +1,209 @@
+"""Parts of the dashboards without a server: readers, wishes, notebooks, messages."""
+
+import hmac
+import json
+import time
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
+
+from opslib import places
+from opslib.errors import ContractError, MissingDataError, ParameterError
+from opslib.publish import dashboards
+from opslib.publish.dashboards import live, readers, wire
+from opslib.runs.score import comments
+
+PASSWORD = "a long enough word"
+
+
+def _request(cookies=None, **headers):
+    held = {k: SimpleNamespace(value=v) for k, v in (cookies or {}).items()}
+    return SimpleNamespace(cookies=held, headers=headers)
+
+
+def test_a_password_is_kept_as_a_hash_that_nobody_else_may_read(demo_home):
+    readers.add("li", PASSWORD, ["demo@north"], department="purchasing")
+    path = places.data() / "readers.toml"
+    assert PASSWORD not in path.read_text("utf-8")
+    assert path.stat().st_mode & 0o077 == 0
+    kept = readers.known()["li"]
+    assert readers.fits(PASSWORD, kept["password"])
+    assert not readers.fits("a long enough wore", kept["password"])
+    assert readers.hashed(PASSWORD) != readers.hashed(PASSWORD)
+    readers.remove("li")
+    assert readers.known() == {}
+
+
+def test_odd_readers_are_refused(demo_home):
+    with pytest.raises(ContractError, match="ten characters"):
+        readers.add("li", "short", ["demo"])
+    with pytest.raises(MissingDataError, match="no scope"):
+        readers.add("li", PASSWORD, ["demo@moon"])
+    with pytest.raises(ValueError, match="will not do"):
+        readers.add("../li", PASSWORD, ["demo"])
+    with pytest.raises(ContractError, match="no reader"):
+        readers.remove("wang")
+    (places.data() / "readers.toml").write_text("[li]\nadmin = true\n")
+    with pytest.raises(ContractError, match="admin"):
+        readers.known()
+
+
+def test_who_asks_is_told_by_a_signed_cookie_or_a_signed_header(demo_home):
+    import tornado.web
+
+    gate = readers.Gatekeeper(local=True)
+    assert gate.of(_request()).views == ("demo",), "the demo needs no sign-in here"
+    assert readers.Gatekeeper(local=False).of(_request()) is None
+    readers.add("li", PASSWORD, ["demo@north"])
+    assert gate.of(_request()) is None, "once there are readers, everybody signs in"
+    assert gate.admit("li", "wrong", "1") == ""
+    told = gate.admit("li", PASSWORD, "1")
+    signed = tornado.web.create_signed_value(gate.secret, readers.COOKIE, told)
+    assert gate.of(_request({readers.COOKIE: signed.decode()})).views == ("demo@north",)
+    assert gate.of(_request({readers.COOKIE: told})) is None, "unsigned"
+    forged = tornado.web.create_signed_value(b"x" * 32, readers.COOKIE, told)
+    assert gate.of(_request({readers.COOKIE: forged.decode()})) is None
+    path = places.data() / "readers.toml"
+    path.write_text(path.read_text() + '[proxy]\nheader = "X-Who"\nsecret = "s3"\n')
+
+    def header(name, until, secret=b"s3"):
+        mark = hmac.new(secret, f"{name}:{until}".encode(), "sha256").hexdigest()
+        return gate.of(_request(**{"X-Who": f"{name}:{until}:{mark}"}))
+
+    soon = int(time.time()) + 60
+    assert header("li", soon).name == "li"
+    assert header("li", soon, b"s4") is None
+    assert header("li", soon - 120) is None, "too old"
+    assert header("li", soon + 9000) is None, "good for too long"
+    assert header("nobody", soon) is None
+
+
+def test_guessing_is_slowed_for_one_name_from_one_place(demo_home):
+    readers.add("li", PASSWORD, ["demo"])
+    gate = readers.Gatekeeper(local=False)
+    for _ in range(readers.TRIES):
+        assert gate.admit("li", "wrong", "9") == ""
+    with pytest.raises(PermissionError, match="too many"):
+        gate.admit("li", PASSWORD, "9")
+    assert gate.admit("li", PASSWORD, "10")
+
+
+def test_others_are_let_in_only_when_readers_sign_in(demo_home):
+    with pytest.raises(ContractError, match="nobody has to sign in"):
+        dashboards.serve(8899, address="0.0.0.0")
+    with pytest.raises(ValueError, match="port is 80"):
+        dashboards.serve(80)
+
+
+def test_a_wish_is_checked_like_a_run(demo_home):
+    name = "inventory/stock_health"
+    asked = live.wish("demo", name, {"cover_weeks": "6", "set.level": "0.9", "set.x": "a"})  # fmt: skip
+    assert asked.values["cover_weeks"] == 6.0
+    assert asked.values["company"] == "demo"
+    assert asked.setting == {"level": 0.9}
+    assert asked.kept is None
+    with pytest.raises(ParameterError, match="did you mean cover_weeks"):
+        live.wish("demo", name, {"cover_week": "6"})
+    with pytest.raises(ParameterError, match="must lie between"):
+        live.wish("demo", name, {"cover_weeks": "1e9"})
+    with pytest.raises(KeyError):
+        live.wish("demo", "inventory/nothing", {})
+
+
+def test_the_notebook_of_a_page_sets_parameters_as_values(demo_home):
+    asked = live.wish("demo", "market/price_sensitivity", {"wave": "x'); boom("})
+    book = live.book_of(asked)
+    at = next(i for i, c in enumerate(book.cells) if "parameters" in c.metadata.get("tags", []))  # fmt: skip
+    scope = {}
+    exec(book.cells[at + 1].source, scope)
+    assert scope["wave"] == "x'); boom("
+    assert scope["company"] == "demo"
+    assert not [c for c in book.cells if "lab-only" in c.metadata.get("tags", [])]
+
+
+def test_beside_a_fresh_report_only_what_sliders_need_is_run(demo_home):
+    import dataclasses
+
+    asked = live.wish("demo", "market/price_sensitivity", {})
+    book = live.book_of(dataclasses.replace(asked, fresh=True))
+    whole = live.book_of(asked)
+    assert len(book.cells) < len(whole.cells)
+    assert all(c.cell_type == "code" for c in book.cells)
+    assert any(live.asks_what_if(c) for c in book.cells)
+    bound = "\n".join(c.source for c in book.cells)
+    for name in ("here", "finding"):
+        assert f"{name} = " in bound
+
+
+def test_the_kernel_of_a_page_learns_no_secret(demo_home, monkeypatch):
+    monkeypatch.setenv("OPSLIB_KEY", "sealed")
+    monkeypatch.setenv("OPS_HOOK", "https://hook")
+    asked = live.wish("demo@north", "inventory/stock_health", {})
+    told = live.environment(asked, readers.Reader(name="li", views=("demo@north",)))
+    assert told["OPSLIB_VIEWS"] == "demo@north"
+    assert "OPSLIB_KEY" not in told
+    assert "OPS_HOOK" not in told
+    assert "OPSLIB_SCOPE" not in told
+    seer = readers.Reader(name="w", views=("demo@north",), personal=True)
+    assert live.environment(asked, seer)["OPSLIB_SCOPE"] == "personal"
+
+
+def _sent(kind, content, channel="shell"):
+    parts = [json.dumps(p).encode() for p in ({"msg_type": kind}, {}, {}, content)]
+    return serialize_msg_to_ws_v1(parts, channel)
+
+
+def _update(**state):
+    return _sent("comm_msg", {"comm_id": "1", "data": {"method": "update", "state": state}})  # fmt: skip
+
+
+def test_only_what_a_page_needs_may_be_sent():
+    assert wire.passes(_sent("kernel_info_request", {}))
+    assert wire.passes(_sent("comm_open", {"target_name": "jupyter.widget.control"}))
+    assert wire.passes(_update(value=0.9))
+    click = {"method": "custom", "content": {"event": "click"}}
+    assert wire.passes(_sent("comm_msg", {"data": click}))
+    for bad in (
+        _sent("execute_request", {"code": "1"}), _sent("kernel_info_request", {}, "control"),
+        _sent("comm_open", {"target_name": "jupyter.widget"}), _update(max=1e9), _update(value="a"),
+        _update(value=[1]), _sent("comm_msg", {"data": {"method": "custom", "content": {"event": "x"}}}),
+        b"", b"\xff" * 40, "text", _update(value=0.9) + b" " * wire.LONGEST, None,
+    ):  # fmt: skip
+        assert not wire.passes(bad)
+
+
+def test_a_failed_cell_says_a_reference_and_no_source():
+    told = []
+    handler = SimpleNamespace(log=SimpleNamespace(error=lambda *a: told.append(a)))
+    asked = SimpleNamespace(language="en", fresh=True, entry=SimpleNamespace(name="x/y"))  # fmt: skip
+    story = live.Story(asked, handler)
+    cell = nbformat.v4.new_code_cell("secret_code()")
+    cell.outputs = [
+        nbformat.v4.new_output(
+            "error", ename="E", evalue="v", traceback=["secret_code"]
+        )
+    ]
+    shown = story.told(cell, 1, 3)
+    assert "secret_code" not in shown
+    assert told[0][1] in shown, "the reference stands on the page and in the log"
+    assert "secret_code" in told[0][-1]
+
+
+def test_a_comment_needs_words_and_a_run(demo_home):
+    with pytest.raises(ParameterError, match="between 1 and"):
+        comments.add("demo", "abc", "  ", by="li")
+    with pytest.raises(ParameterError, match="finished runs fit"):
+        comments.add("demo", "abc", "hello", by="li")
+    assert comments.kept("demo") == []
+
+
+def test_every_parameter_has_a_name_in_both_languages():
+    from opslib.runs import listing, parameters
+
+    names = listing.parameter_names()
+    for entry in listing.entries().values():
+        for name in parameters.declared(entry.path):
+            assert name in names, f"{entry.name}: gallery.yaml names no {name}"
+            assert names[name].zh != names[name].en
