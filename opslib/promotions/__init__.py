@@ -12,8 +12,8 @@ from opslib.promotions.mix.panel import (
     company_panel,
     read_tests,
 )
-from opslib.promotions.mix.recovery import self_test, verdicts
-from opslib.promotions.mix.split import Split, best_split, score_plans
+from opslib.promotions.mix.recovery import rerun, self_test, verdicts
+from opslib.promotions.mix.split import Split, best_split, read_limits, score_plans
 
 __all__ = [
     "Credit",
@@ -34,7 +34,9 @@ __all__ = [
     "form_spread",
     "next_test",
     "planned_lift",
+    "read_limits",
     "read_tests",
+    "rerun",
     "response_curve",
     "score_plans",
     "self_test",

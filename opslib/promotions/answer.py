@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from opslib import words
-from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantity, Table
+from opslib.findings import Action, Check, Finding, Prediction, Quantity, Table
+from opslib.findings import heading as _head
 from opslib.promotions.mix.doubt import FORM_SPREAD
 from opslib.promotions.mix.recovery import verdicts
 from opslib.words import Text, catalogue
@@ -142,6 +143,9 @@ def mix(
                 "Added sales are not profit: goods and the advertising itself still have to be paid."
             ),
             say("Effects that come after eight weeks are not counted."),
+            say(
+                "What empty shelves kept from being sold is not counted: where advertising sells them empty, it moved more demand than this."
+            ),
         ),
         predictions=tuple(
             Prediction(
@@ -377,13 +381,18 @@ def next_table(rows: pd.DataFrame, margin: float) -> Table:
         frame=frame.sort_values("next", ascending=False),
         headings={
             "channel": _head(say("Channel")),
-            **{k: _head(v, "number", 2) for k, v in labels.items()},
+            **{k: _head(v, "number", digits=2) for k, v in labels.items()},
         },
     )
 
 
 def split_table(split: Split, curve: ResponseCurve, currency: str) -> Table:
-    """Return the proposed split beside today's."""
+    """Return the proposed split beside today's, with its gain and the gain's 90 % range."""
+    ends = (split.gain.mean(), *np.quantile(split.gain, [0.05, 0.95]))
+    gain = {
+        k: words.money(float(x), currency)
+        for k, x in zip(("gain", "low", "high"), ends, strict=True)
+    }
     frame = pd.DataFrame(
         {
             "channel": split.channels,
@@ -395,7 +404,11 @@ def split_table(split: Split, curve: ResponseCurve, currency: str) -> Table:
         }
     )
     frame["flag"] = [
-        say("never seen") if c in split.beyond else say("seen before")
+        say("never seen")
+        if c in split.beyond
+        else say("held by its limit")
+        if c in split.held
+        else say("seen before")
         for c in frame["channel"]
     ]
     head = {
@@ -410,9 +423,15 @@ def split_table(split: Split, curve: ResponseCurve, currency: str) -> Table:
     }
     return Table(
         name="split",
-        title=say("The proposed split of the same budget")
+        title=say(
+            "The proposed split: {gain} ({low} to {high}) a week more than today's split of the same money",
+            **gain,
+        )
         if not split.unspent
-        else say("The proposed split; some money finds no place within what was seen"),
+        else say(
+            "The proposed split: {gain} ({low} to {high}) a week more; some money finds no place within what was seen",
+            **gain,
+        ),
         frame=frame,
         headings={
             "channel": _head(say("Channel")),
@@ -437,7 +456,7 @@ def forms_table(spread: pd.DataFrame, currency: str) -> Table:
             for k, v in labels.items()
             if k in spread
         },
-        "spread": _head(say("Highest over lowest"), "number", 2),
+        "spread": _head(say("Highest over lowest"), "number", digits=2),
     }
     return Table(
         name="shapes",
@@ -468,6 +487,26 @@ def recovery_table(tested: pd.DataFrame) -> Table:
         title=say("Known effects, found again with your own spend"),
         frame=frame,
         headings=head,
+    )
+
+
+def reruns_table(again: pd.DataFrame, currency: str) -> Table:
+    """Return how far the numbers move when the search starts elsewhere."""
+    money = {
+        "total": say("Added sales in all weeks"),
+        "least": say("least of the searches"),
+        "most": say("most of the searches"),
+    }
+    return Table(
+        name="searches",
+        title=say("The same search from other starting points"),
+        frame=again,
+        headings={
+            "channel": _head(say("Channel")),
+            **{k: _head(v, "money", unit=currency) for k, v in money.items()},
+            "spread": _head(say("They differ by"), "percent", digits=1),
+            "width": _head(say("Its range is wide"), "percent"),
+        },
     )
 
 
@@ -697,7 +736,7 @@ def credit_table(credit: Credit) -> Table:
         frame=credit.shares,
         headings={
             "channel": _head(say("Channel")),
-            **{k: _head(v, "percent", 1) for k, v in labels.items()},
+            **{k: _head(v, "percent", digits=1) for k, v in labels.items()},
         },
     )
 
@@ -720,12 +759,10 @@ def orders_table(credit: Credit) -> Table:
         frame=frame.sort_values(frame.columns[1], ascending=False),
         headings={
             "channel": _head(say("Channel")),
-            **{k: _head(v, "percent", 1) for k, v in labels.items() if k in frame},
+            **{
+                k: _head(v, "percent", digits=1)
+                for k, v in labels.items()
+                if k in frame
+            },
         },
     )
-
-
-def _head(
-    label: Text, kind: str = "text", digits: int | None = None, unit: str = ""
-) -> Heading:
-    return Heading(label=label, kind=kind, digits=digits, unit=unit)

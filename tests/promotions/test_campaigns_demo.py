@@ -42,7 +42,10 @@ def promotions(company):
 
 
 def test_ranges_hold_the_planted_lifts(company, sales, promotions):
-    """Twelve campaigns, 90 % ranges: at least 9 hold (chance of fewer: 2.6 %)."""
+    """Twelve campaigns, 90 % ranges: at least 9 hold (chance of fewer: 2.6 %).
+
+    Over four companies of other seeds 43 of 48 held; SPRING26 is seen in each of them.
+    """
     judged = campaigns.judge_campaign(
         sales, promotions, campaign="SPRING26", day=truth.END
     )
@@ -52,7 +55,7 @@ def test_ranges_hold_the_planted_lifts(company, sales, promotions):
     planted = pd.Series(company.truth.lifts)[told.index]
     assert len(told) == 12
     assert ((told["low"] <= planted) & (planted <= told["high"])).sum() >= 9
-    assert judged.lift.low <= company.truth.lifts["SPRING26"] <= judged.lift.high
+    assert 0 < judged.lift.low <= company.truth.lifts["SPRING26"] <= judged.lift.high
     newer = judged.stressed.card.set_index("method").loc[judged.stressed.taken]
     assert newer["false_alarms"] <= 0.10
     assert newer["coverage"] >= 0.85

@@ -8,6 +8,7 @@ import pytest
 
 from opslib.promotions import campaigns
 from opslib.promotions.campaigns.design import SEEN, _worth
+from opslib.promotions.campaigns.placebo import half_width
 
 REGIONS = ("North", "South", "East", "West", "Coast", "Hills")
 CATEGORIES = ("Tea", "Snacks", "Home")
@@ -79,18 +80,45 @@ def test_the_planted_lift_lies_in_the_range_and_is_seen(judged):
     assert judged.lift.total_low <= judged.lift.total <= judged.lift.total_high
 
 
-@pytest.mark.soak
-def test_lifts_are_claimed_where_none_was_in_few_companies():
-    """Sixty companies without a lift, 90 % ranges; one company is one draw of its drift.
-
-    Reached: 87 % of ranges hold zero, 12 % claim a lift (asked of placebos: 90 and 5).
-    """
-    found = [
+def _quiet_lifts(seeds):
+    """Return what the page says of companies whose campaign added nothing."""
+    return [
         campaigns.judge_campaign(_sales(seed=s), _plan(), campaign="OWN", day=DAY).lift
-        for s in range(100, 160)
+        for s in seeds
     ]
-    assert np.mean([f.low > 0 for f in found]) <= 0.15
-    assert np.mean([f.low <= 0 <= f.high for f in found]) >= 0.82
+
+
+@pytest.mark.soak
+def test_lifts_are_claimed_where_none_was_as_seldom_as_promised():
+    """Two hundred companies without a lift, each with its own choice of the method.
+
+    Promised: 5 % claim a lift, 90 % of ranges hold zero. Reached: 3.5 and 92.5 %; over
+    400 companies (these and 200 more) 4.8 and 91.2 %. The 12 % once seen in sixty of
+    them were mostly those sixty: the same way claimed 6.0 % over the 400. Making the
+    intervals follow the spread only as far as placebos show it brought 4.8.
+    """
+    found = _quiet_lifts(range(100, 300))
+    assert np.mean([f.low > 0 for f in found]) <= 0.07
+    assert np.mean([f.low <= 0 <= f.high for f in found]) >= 0.87
+
+
+@pytest.mark.slow
+def test_lifts_are_seldom_claimed_in_a_few_companies_without_one():
+    """The same over twelve; four claims or more come by chance in .2 % of such sets."""
+    found = _quiet_lifts(range(300, 312))
+    assert sum(f.low > 0 for f in found) <= 3
+    assert sum(f.low <= 0 <= f.high for f in found) >= 8
+
+
+def test_intervals_follow_the_spread_only_where_errors_do():
+    draw = np.random.default_rng(4)
+    spreads = np.exp(draw.normal(-3, 0.5, 400))
+    alike = draw.normal(0, 0.05, 400)
+    follow = draw.normal(0, spreads)
+    own = np.quantile(spreads, [0.1, 0.9])
+    flat, steep = (half_width(e, spreads, own, 0.9) for e in (alike, follow))
+    assert flat == pytest.approx([0.05 * 1.645] * 2, rel=0.2)
+    assert steep == pytest.approx(1.645 * own, rel=0.2)
 
 
 def test_places_and_methods_tell_the_same_story(judged):

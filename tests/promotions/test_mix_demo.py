@@ -7,6 +7,7 @@ from scipy.optimize import minimize
 
 from opslib import demo, promotions
 from opslib.demo.truth import CHANNELS
+from opslib.promotions.mix.panel import with_sales
 
 pytestmark = pytest.mark.slow
 
@@ -16,26 +17,48 @@ def company():
     return demo.make(size=1.0, seed=7)
 
 
+def _week(day):
+    day = pd.to_datetime(day)
+    return day - pd.to_timedelta(day.dt.dayofweek, unit="D")
+
+
 @pytest.fixture(scope="module")
-def fitted(company):
+def panel(company):
     tables = company.tables
     lines = tables["sales_lines"].merge(
         tables["places"][["place", "region"]], on="place"
     )
-    day = pd.to_datetime(lines["day"])
-    lines["week"] = day - pd.to_timedelta(day.dt.dayofweek, unit="D")
+    lines["week"] = _week(lines["day"])
     sales = lines.groupby(["week", "region"], as_index=False)["amount"].sum()
-    panel = promotions.company_panel(
+    return promotions.company_panel(
         sales, tables["marketing_spend"], tables["holidays"], tables["promotions"]
     )
+
+
+@pytest.fixture(scope="module")
+def fitted(panel):
     return promotions.fit_mix(panel, sweeps=120)
+
+
+@pytest.fixture(scope="module")
+def lost(company, panel):
+    """Money that met an empty shelf, by region and week, at the mean price paid."""
+    sold = company.tables["sales_lines"].groupby("item")[["amount", "quantity"]].sum()
+    rows = company.truth.lost
+    worth = rows["units"] * rows["item"].map(sold["amount"] / sold["quantity"])
+    rows = rows.assign(week=_week(rows["day"]), amount=worth)
+    wide = rows.pivot_table(
+        index="place", columns="week", values="amount", aggfunc="sum"
+    )
+    wide = wide.reindex(index=list(panel.regions), columns=panel.weeks)
+    return wide.fillna(0.0).to_numpy()
 
 
 @pytest.fixture(scope="module")
 def planted(company, fitted):
     true = company.truth.contributions.set_index(["channel", "region", "week"])[
         "amount"
-    ]
+    ].sort_index()
     panel = fitted.panel
     return np.array(
         [
@@ -45,22 +68,41 @@ def planted(company, fitted):
     )
 
 
-def test_ranges_of_added_sales_hold_the_planted_ones(fitted, planted):
-    """At least three of four 90 % ranges, no miss beyond 2 %, and the range of the sum.
+def _ranges(mix, planted):
+    """Return the ends of each channel's 90 % range as shares of the truth, and the sum's."""
+    totals, true = mix.paths.sum(axis=(2, 3)), planted.sum(axis=(1, 2))
+    ends = np.quantile(totals, [0.05, 0.95], axis=0) / true
+    return (*ends, *np.quantile(totals.sum(axis=1), [0.05, 0.95]) / true.sum())
 
-    One of four may miss by chance. Here Video's upper end lies .5 % below its truth:
-    carry-over as slow as the season is told from it least well.
+
+def test_ranges_of_added_demand_hold_the_planted_one_of_every_channel(
+    panel, lost, planted
+):
+    """What was planted is demand: sales, and what met an empty shelf. Four of four hold.
+
+    Only 1.3 % was lost so, but most of it where advertising had raised demand: on sales
+    alone Social reads a fifth lower. Of seven companies, this one among
+    them, 22 of 28 ranges held on sales; of the three with most misses 7 of 12 held on
+    sales and 10 of 12 on demand. What is left leans low: a response that is still
+    rising where few weeks were dark is told from the level by its shape alone.
     """
-    totals, true = fitted.paths.sum(axis=(2, 3)), planted.sum(axis=(1, 2))
-    low, high = np.quantile(totals, [0.05, 0.95], axis=0)
-    held = (low <= true) & (true <= high)
-    assert held.sum() >= 3, (low / true, high / true)
-    assert ((low <= 1.02 * true) & (true <= 1.02 * high)).all(), (
-        low / true,
-        high / true,
+    low, high, least, most = _ranges(
+        promotions.fit_mix(with_sales(panel, panel.sales + lost), sweeps=120), planted
     )
-    both = np.quantile(totals.sum(axis=1), [0.05, 0.95])
-    assert both[0] <= true.sum() <= both[1]
+    assert ((low <= 1) & (high >= 1)).all(), (low, high)
+    assert least <= 1 <= most
+
+
+def test_ranges_of_added_sales_are_near_the_planted_demand(fitted, planted):
+    """On sales, as the page has them: three of four hold, no miss beyond 2 %.
+
+    Video's upper end lies .5 % below its truth: empty shelves hide demand, and the page
+    says so.
+    """
+    low, high, least, most = _ranges(fitted, planted)
+    assert ((low <= 1) & (high >= 1)).sum() >= 3, (low, high)
+    assert ((low <= 1.02) & (high >= 0.98)).all(), (low, high)
+    assert least <= 1 <= most
 
 
 def test_the_proposed_split_earns_95_percent_of_the_best(fitted, planted):

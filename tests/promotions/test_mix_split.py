@@ -81,9 +81,14 @@ def test_the_split_is_no_worse_than_a_solvers(fitted):
 
 
 def test_limits_are_honoured_and_what_was_never_seen_is_flagged(hand):
-    split = promotions.best_split(hand, limits={"b": (0, 15)})
+    told = promotions.read_limits(["b; ; 15", "a; 3; 45"])
+    split = promotions.best_split(hand, limits=told)
     assert split.spend == pytest.approx([25, 15], abs=0.35)
     assert not split.beyond
+    assert split.held == ("b",)
+    shown = answer.split_table(split, hand, "GBP").frame["flag"]
+    assert [x.en for x in shown] == ["seen before", "held by its limit"]
+    assert promotions.best_split(hand).held == ()
     wide = promotions.best_split(hand, 90.0, explore=True)
     assert wide.beyond == ("b",)
     kept = promotions.best_split(hand, 120.0)
@@ -111,6 +116,8 @@ def test_bad_budgets_and_limits_are_refused(hand):
         promotions.best_split(hand, limits={"a": (5, 1)})
     with pytest.raises(ValueError, match="miss what was seen"):
         promotions.best_split(hand, limits={"a": (60, 70)})
+    with pytest.raises(ValueError, match=r"is no limit .* channel; least; most"):
+        promotions.read_limits(["a; 5"])
     with pytest.raises(ValueError, match="weekly budget is -1"):
         promotions.best_split(hand, -1.0)
     with pytest.raises(ValueError, match="weekly spend of a"):
@@ -138,6 +145,20 @@ def test_earlier_plans_are_scored_with_todays_curve(fitted):
         .iloc[-1]
         .lower()
     )
+
+
+def test_the_spread_over_searches_is_told_and_lies_within_the_range(fitted):
+    mix, _, _ = fitted
+    again = promotions.rerun(mix, seeds=1, sweeps=60)
+    own = mix.paths.sum(axis=(2, 3)).mean(axis=0)
+    assert again["total"].to_numpy() == pytest.approx(own)
+    assert (again["least"] <= own + 1e-9).all()
+    assert (again["most"] >= own - 1e-9).all()
+    assert again["spread"].gt(0).all()
+    assert (again["spread"] < again["width"]).all()
+    assert set(answer.reruns_table(again, "GBP").headings) == set(again)
+    with pytest.raises(ValueError, match="at least 1"):
+        promotions.rerun(mix, seeds=0)
 
 
 def test_self_test_finds_what_it_planted_and_beats_the_straight_line(fitted):

@@ -58,8 +58,13 @@ def _judged(mix, truth):
 
 
 @pytest.fixture(scope="module")
-def small(shared):
-    panel, truth = _preset(shared("promotions/mmm_param_recovery"), "small_business")
+def preset(shared):
+    return _preset(shared("promotions/mmm_param_recovery"), "small_business")
+
+
+@pytest.fixture(scope="module")
+def small(preset):
+    panel, truth = preset
     start = time.process_time()
     mix = promotions.fit_mix(panel)
     return _judged(mix, truth), time.process_time() - start
@@ -69,13 +74,40 @@ def test_small_preset_is_nearer_than_pymc_marketing_and_ranges_hold(small):
     """RMSE of weekly contributions over the mean true one; PyMC-Marketing .416, Meridian .701.
 
     Wanted .30 over draws, .22 at the point, totals 11 %; reached .367, .314 and 16 %. One
-    fit with the defaults; 3 of 4 ranges hold, as wanted. Stated in full, not tuned for.
+    fit with the defaults; 3 of 4 ranges hold, as wanted. Stated in full, not tuned for;
+    the next test shows how much the noise of these two years leaves to be reached.
     """
     found, _ = small
     assert found["draws"] <= 0.38
     assert found["point"] <= 0.32
     assert found["totals"] <= 0.17
     assert found["held"] >= 3
+
+
+def test_on_the_small_preset_even_true_shapes_miss_totals_by_more_than_asked(preset):
+    """Seen after the fit: whoever knew each true weekly shape would still miss by 12 %.
+
+    Least squares finds four strengths beside level, trend, one wave of the year and the
+    two controls, given the true weekly path of each channel up to its strength. Totals
+    are then 12.4 % off (asked of a whole fit: 11 %), the error at the point .206
+    (asked: .22) and two strengths lie 3 standard errors from the truth: the noise drawn
+    for these weeks leans with one channel (.18) and against another (-.19). On 24
+    companies of our own in imitation of the published generator (campaign-like, two
+    waves a year, on and off; Hill; carry-over over 8 weeks that is not normalised) the
+    same reader misses by 10 %, the engine by 20 % with 88 % of ranges holding; Hill
+    alone, no growth with the season, no drift, and priors matched to that generator
+    move its .44 over draws to no less than .41.
+    """
+    panel, truth = preset
+    paths, sales = truth[:, 0].T, panel.sales[0]
+    at = np.arange(len(sales))
+    year = 2 * np.pi * at / 52
+    beside = [np.ones(len(at)), at, np.sin(year), np.cos(year), *panel.controls[:, 0]]
+    strength = np.linalg.lstsq(np.column_stack([paths, *beside]), sales, rcond=None)[0]
+    miss = np.abs(strength[: paths.shape[1]] - 1)
+    assert miss.mean() == pytest.approx(0.124, abs=1e-3)
+    shape = np.sqrt((paths**2).mean(axis=0)) / paths.mean(axis=0)
+    assert (miss * shape).mean() == pytest.approx(0.206, abs=1e-3)
 
 
 def test_small_preset_is_fitted_in_seconds(small):

@@ -12,7 +12,8 @@ import pandas as pd
 from scipy import stats
 
 from opslib import words
-from opslib.findings import Action, Check, Finding, Heading, Prediction, Quantity, Table
+from opslib.findings import Action, Check, Finding, Prediction, Quantity, Table
+from opslib.findings import heading as _head
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
@@ -321,7 +322,7 @@ def places_table(judged: Judged) -> Table:
         "relative": _head(say("Lift"), "percent"),
         "low": _head(say("at least"), "percent"),
         "high": _head(say("at most"), "percent"),
-        "units": _head(say("Added units"), "number", 0),
+        "units": _head(say("Added units"), "number", digits=0),
     }
     return Table(
         name="lift_by_place",
@@ -388,7 +389,7 @@ def arms_table(drawn: Drawn, currency: str) -> Table:
     head = {
         "arm": _head(say("Arm")),
         "what": _head(say("Measure")),
-        "people": _head(say("Customers"), "number", 0),
+        "people": _head(say("Customers"), "number", digits=0),
         "effect": _head(say("Added")),
         "low": _head(say("at least")),
         "high": _head(say("at most")),
@@ -435,9 +436,9 @@ def who_table(drawn: Drawn) -> Table:
         "name": _head(say("Order")),
         "used": _head(say("Choice")),
         "share": _head(say("Customers treated"), "percent"),
-        "gain": _head(say("Responses added for 1,000 customers"), "number", 1),
-        "low": _head(say("at least"), "number", 1),
-        "high": _head(say("at most"), "number", 1),
+        "gain": _head(say("Responses added for 1,000 customers"), "number", digits=1),
+        "low": _head(say("at least"), "number", digits=1),
+        "high": _head(say("at most"), "number", digits=1),
     }
     title = (
         say("Who responds to {arm}", arm=drawn.best_arm)
@@ -789,9 +790,9 @@ def rates_table(found: pd.DataFrame, currency: str) -> Table:
     head = {
         "region": _head(say("Region")),
         "channel": _head(say("Channel")),
-        "impressions": _head(say("Views"), "number", 0),
-        "clicks": _head(say("Clicks"), "number", 0),
-        "conversions": _head(say("Orders from clicks"), "number", 0),
+        "impressions": _head(say("Views"), "number", digits=0),
+        "clicks": _head(say("Clicks"), "number", digits=0),
+        "conversions": _head(say("Orders from clicks"), "number", digits=0),
         "spend": _head(say("Cost"), "money", unit=currency),
         **{
             n: _head(names[n])
@@ -885,9 +886,3 @@ def _check(name: Text, passed: bool | None, sentence: Text) -> Check:
     return Check(
         name=name, passed=None if passed is None else bool(passed), sentence=sentence
     )
-
-
-def _head(
-    label: Text, kind: str = "text", digits: int | None = None, unit: str = ""
-) -> Heading:
-    return Heading(label=label, kind=kind, digits=digits, unit=unit)

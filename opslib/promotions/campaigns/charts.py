@@ -131,6 +131,7 @@ def progress(told: Live) -> Any:
         x_title=say("Day"),
         y_title=say("Sales since the start"),
     )
+    fig.update_layout(legend_y=-0.34)  # days have two lines below the axis
     if pd.notna(plan["target"]):
         fig.add_scatter(
             x=frame["day"],

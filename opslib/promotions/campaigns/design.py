@@ -24,8 +24,7 @@ from opslib.promotions.campaigns.placebo import (
     PAGE_METHODS,
     Lift,
     Stress,
-    bound,
-    error_scale,
+    half_width,
     lift_of,
     placebo_errors,
     stress,
@@ -357,18 +356,17 @@ def _places(panel: Panel, stressed: Stress) -> pd.DataFrame:
     """Return the lift of each unit; its interval is as much wider as it moved more before."""
     method = stressed.taken
     past = stressed.errors[stressed.errors["method"] == method]
-    ratio = bound(
-        np.abs(past["error"].to_numpy()) / error_scale(past["spread"].to_numpy()),
-        stressed.confidence,
-    )
     found = {
         u: estimate(
             replace(panel, frame=panel.frame[[*panel.donors, u]], treated=(u,)), method
         )
         for u in panel.treated
     }
-    half = ratio * error_scale(
-        np.array([abs(e.spread / e.expected) for e in found.values()])
+    half = half_width(
+        past["error"].to_numpy(),
+        past["spread"].to_numpy(),
+        np.array([abs(e.spread / e.expected) for e in found.values()]),
+        stressed.confidence,
     )
     rows = []
     for (unit, effect), wide in zip(found.items(), half, strict=True):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PAGE_METHODS = ("did", "sc", "sdid", "blend", "sts")
 LEAST_PLACEBOS = 20
 POWER = 0.8
+FOLLOWS = (0.0, 0.25, 0.5, 0.75, 1.0)  # share of variance that follows the spread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,15 +168,14 @@ def judge(
     """
     parts = []
     for _, rows in errors.groupby("method", sort=False):
-        scale = error_scale(rows["spread"].to_numpy())
+        spread = rows["spread"].to_numpy()
         window, error = rows["window"].to_numpy(), rows["error"].to_numpy()
         apart = np.array([[not (a & b) for b in rows["units"]] for a in rows["units"]])
-        ratio = np.abs(error) / scale
         half = np.full(len(rows), np.nan)
         for i in range(len(rows)):
             told = ((window == window[i]) & apart[i]) | (window < window[i])
             if told.sum() >= LEAST_PLACEBOS:
-                half[i] = bound(ratio[told], confidence) * scale[i]
+                half[i] = half_width(error[told], spread[told], spread[i], confidence)
         parts.append(rows.assign(half=half))
     found = pd.concat(parts, ignore_index=True) if parts else errors.assign(half=np.nan)
     found = found[found["half"].notna()]
@@ -210,9 +210,10 @@ def lift_of(panel: Panel, stressed: Stress) -> Lift:
         "dates and places without a campaign",
         "Load earlier weeks.",
     )
-    own = abs(effect.spread / effect.expected)
-    scale = error_scale(np.append(rows["spread"].to_numpy(), own))
-    half = bound(np.abs(rows["error"].to_numpy()) / scale[:-1], confidence) * scale[-1]
+    own = np.abs(effect.spread / effect.expected)
+    half = half_width(
+        rows["error"].to_numpy(), rows["spread"].to_numpy(), own, confidence
+    )
     middle = _log(effect.relative)
     low, high = (float(np.expm1(middle + s * half)) for s in (-1, 1))
     actual = float(
@@ -266,15 +267,37 @@ def _card(judged: pd.DataFrame) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def error_scale(spread: np.ndarray) -> np.ndarray:
-    """Return the size of error to expect of each: half its own spread, half that of all."""
-    return np.sqrt(spread**2 + np.mean(spread**2)) + 1e-12
+def half_width(
+    errors: np.ndarray, spreads: np.ndarray, own: np.ndarray, confidence: float
+) -> np.ndarray:
+    """Return half of the interval, in logs, that placebo errors give a claim.
 
+    Errors grow with the spread before the start as far as the placebos show it: the
+    likeliest of five shares of their variance follows it, the rest is the same for all.
 
-def bound(ratios: np.ndarray, confidence: float) -> float:
-    """Return the bound that the next ratio keeps with a chance of `confidence`."""
+    Args:
+        errors: Errors of the placebos.
+        spreads: Spread before the start of each.
+        own: Spread before the start of what is judged, one or several.
+        confidence: Chance with which the next error keeps the bound.
+
+    Example:
+        >>> round(float(half_width(np.linspace(-1, 1, 41), np.ones(41), np.array(1.0), 0.9)), 2)
+        0.95
+    """
+
+    def size(part: float, spread: np.ndarray) -> np.ndarray:
+        return np.sqrt((1 - part) * np.mean(spreads**2) + part * spread**2) + 1e-12
+
+    def likely(part: float) -> float:
+        scale = size(part, spreads)
+        square = np.mean((errors / scale) ** 2) + 1e-24
+        return -float(np.log(scale).mean() + np.log(square) / 2)
+
+    part = max(FOLLOWS, key=likely)
+    ratios = np.sort(np.abs(errors) / size(part, spreads))
     rank = min(len(ratios), int(np.ceil((len(ratios) + 1) * confidence)))
-    return float(np.sort(ratios)[rank - 1])
+    return ratios[rank - 1] * size(part, own)
 
 
 def _log(relative: float) -> float:

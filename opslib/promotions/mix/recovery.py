@@ -15,6 +15,7 @@ from opslib.promotions.mix.panel import Panel, with_sales
 
 if TYPE_CHECKING:
     from opslib.promotions.mix.engine import Mix
+    from opslib.promotions.mix.panel import LiftTest
 
 MOST_ERROR = 0.35
 
@@ -151,6 +152,55 @@ def self_test(
             for i, c in enumerate(panel.channels)
         ]
     return pd.DataFrame(rows)
+
+
+def rerun(
+    mix: Mix, *, tests: tuple[LiftTest, ...] = (), seeds: int = 1, sweeps: int = 240
+) -> pd.DataFrame:
+    """Return how far each channel's total moves when the search starts elsewhere.
+
+    Args:
+        mix: The fitted mix.
+        tests: Experiments given to that fit.
+        seeds: Further searches, each with random numbers of its own.
+        sweeps: Passes of each, see `fit_mix`; as many as that fit had.
+
+    Returns:
+        One row a channel: `channel`, `total` of this fit, `least` and `most` over all
+        searches in money, `spread` between them, and `width` of the 90 % range, both as
+        shares of the total.
+
+    Raises:
+        ValueError: No further search is asked for.
+    """
+    checks.at_least(seeds, 1, "seeds", "Ask for at least one.")
+    own = mix.paths.sum(axis=(2, 3))
+    total = own.mean(axis=0)
+    found = [total] + [
+        fit_mix(
+            mix.panel,
+            tests=tests,
+            draws=len(own),
+            sweeps=sweeps,
+            seed=mix.seed + 100 + k,
+        )
+        .paths.sum(axis=(2, 3))
+        .mean(axis=0)
+        for k in range(seeds)
+    ]
+    least, most = np.min(found, axis=0), np.max(found, axis=0)
+    low, high = np.quantile(own, [0.05, 0.95], axis=0)
+    size = np.maximum(total, 1e-9)
+    return pd.DataFrame(
+        {
+            "channel": mix.panel.channels,
+            "total": total,
+            "least": least,
+            "most": most,
+            "spread": (most - least) / size,
+            "width": (high - low) / size,
+        }
+    )
 
 
 def verdicts(tested: pd.DataFrame) -> pd.DataFrame:

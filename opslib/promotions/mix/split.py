@@ -30,6 +30,7 @@ class Split:
         gain: Added weekly sales over today's split at the same budget, by draw.
         beyond: Channels whose proposed spend was never seen.
         unspent: Money that no channel may take.
+        held: Channels that a limit holds back from more or less.
     """
 
     channels: tuple[str, ...]
@@ -38,6 +39,7 @@ class Split:
     gain: Array
     beyond: tuple[str, ...]
     unspent: float
+    held: tuple[str, ...] = ()
 
 
 def best_split(
@@ -78,6 +80,8 @@ def best_split(
     if low.sum() > budget * (1 + 1e-9):
         msg = f"the least spends add up to {low.sum():,.0f} a week, the budget is {budget:,.0f}; raise the budget, lower the limits or allow spend that was never seen"
         raise ValueError(msg)
+    free = _bounds(curve, {}, explore)
+    tight = (low > free[0]) | (high < free[1]), low, high
     spend = _on_grid(curve, budget, low, high)
     for _ in range(REFINED):
         near = 2 * (min(budget, high.sum()) - low.sum()) / STEPS
@@ -95,7 +99,33 @@ def best_split(
         gain=curve.total(spend) - curve.total(scaled),
         beyond=tuple(curve.beyond(spend)),
         unspent=float(budget - spend.sum()) if budget > 1.005 * spend.sum() else 0.0,
+        held=_held(curve.channels, spend, *tight),
     )
+
+
+def read_limits(written: list[str]) -> dict[str, tuple[float, float]]:
+    """Return the limits of channels from a page's parameter.
+
+    Args:
+        written: Each as `channel; least; most`, money a week; a part left empty is open.
+
+    Raises:
+        ValueError: A text has another number of parts, or a part is no number.
+
+    Example:
+        >>> read_limits(["TV; 100; 900", "Search; ; 50"])
+        {'TV': (100.0, 900.0), 'Search': (0.0, 50.0)}
+    """
+    found = {}
+    for text in written:
+        parts = [p.strip() for p in str(text).split(";")]
+        try:
+            name, least, most = parts
+            found[name] = (float(least or 0), float(most or "inf"))
+        except ValueError as wrong:
+            msg = f"{text!r} is no limit ({wrong}); write: channel; least; most, in money a week"
+            raise ValueError(msg) from None
+    return found
 
 
 def score_plans(
@@ -168,6 +198,15 @@ def _on_grid(curve: ResponseCurve, budget: float, low: Array, high: Array) -> Ar
         spend[c] = low[c] + taken[c][left] * unit
         left -= taken[c][left]
     return spend
+
+
+def _held(
+    channels: tuple[str, ...], spend: Array, tight: Array, low: Array, high: Array
+) -> tuple[str, ...]:
+    """Return the channels whose proposal lies on a bound that a limit has drawn."""
+    near = 2e-3 * max(1e-9, float(spend.sum()))
+    on = tight & ((spend - low < near) | (high - spend < near))
+    return tuple(c for c, o in zip(channels, on, strict=True) if o)
 
 
 def _bounds(
