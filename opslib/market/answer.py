@@ -1396,7 +1396,7 @@ def options_table(found: Comparison, views: pd.DataFrame, currency: str) -> Tabl
         "more": _head(say("Over staying"), **money),
         **_ends("more", **money),
         "worse": _head(say("Chance of less"), "percent"),
-        "bad": _head(say("In a bad case"), **money),
+        "bad": _head(say("Bad case"), **money),
         **{v: _head(label, "number", digits=0) for v, label in _VIEWS.items()},
     }
     return Table(
