@@ -28,15 +28,19 @@ def _message(kind, content, **metadata):
 
 
 def _wire(visit, kernel, **more):
+    """Open the wire to a kernel and wait until it answers."""
     where = visit.address.replace("http", "ws")
-    told = {
-        "cookie": visit.cookies,
-        "subprotocols": [PROTOCOL],
-        "origin": visit.address,
-    }
-    return websocket.create_connection(
-        f"{where}/api/kernels/{kernel}/channels?session_id=s", timeout=30, **{**told, **more}
-    )  # fmt: skip
+    told = {"cookie": visit.cookies, "subprotocols": [PROTOCOL], "origin": visit.address}  # fmt: skip
+    wire = websocket.create_connection(
+        f"{where}/api/kernels/{kernel}/channels?session_id=s",
+        timeout=30,
+        **{**told, **more},
+    )
+    for _ in range(20):
+        wire.send_binary(_message("kernel_info_request", {})[0])
+        if "kernel_info_reply" in [k for k, _ in _heard(wire, 1.5)]:
+            return wire
+    raise AssertionError("the kernel does not answer")
 
 
 def _heard(wire, seconds=2.0, enough=None):
