@@ -300,6 +300,7 @@ def _become_kernel(told: dict[str, Any], inherited: list[Any]) -> None:
         os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
         os.chdir(told["cwd"])
         sys.argv = ["kernel", "-f", told["connection_file"]]
+        import ipywidgets
         import numpy as np
         from ipykernel.kernelapp import IPKernelApp
 
@@ -307,7 +308,11 @@ def _become_kernel(told: dict[str, Any], inherited: list[Any]) -> None:
 
         np.random.seed(None)  # noqa: NPY002
         words.speak(os.environ.get("OPSLIB_LANGUAGE") or "en")
-        IPKernelApp.launch_instance(argv=sys.argv[1:])
+        kernel = IPKernelApp.instance()
+        kernel.initialize(sys.argv[1:])
+        # The parent imported the widgets when there was no kernel to tell of them.
+        ipywidgets.register_comm_target()
+        kernel.start()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0
