@@ -73,22 +73,19 @@ def test_an_address_where_nothing_answers_is_refused(monkeypatch):
         )
 
 
-def test_the_option_reaches_the_notebook(monkeypatch):
-    """The command sets what every kernel inherits; the room reads it at one place."""
+def test_the_option_reaches_the_run_engine(monkeypatch):
+    """The engine shares the runs, or, for one run, tells its room of the cluster."""
     from typer.testing import CliRunner
 
     from opslib import __main__, runs
 
     seen = {}
-    monkeypatch.setenv("OPSLIB_CLUSTER", "")
     monkeypatch.setattr(__main__, "_speak", lambda company: None)
 
     def stop(*given, **named):
-        import os
-
-        seen["address"] = os.environ.get("OPSLIB_CLUSTER")
+        seen.update(named)
         raise RuntimeError
 
     monkeypatch.setattr(runs, "run", stop)
     CliRunner().invoke(__main__.app, ["run", "inventory", "--cluster", "tcp://a:1"])
-    assert seen["address"] == "tcp://a:1"
+    assert seen["cluster"] == "tcp://a:1"

@@ -174,11 +174,9 @@ def test_only_what_a_page_needs_may_be_sent():
         assert not wire.passes(bad)
 
 
-def test_a_failed_cell_says_a_reference_and_no_source():
-    told = []
-    handler = SimpleNamespace(log=SimpleNamespace(error=lambda *a: told.append(a)))
+def test_a_failed_cell_says_a_reference_and_no_source(demo_home):
     asked = SimpleNamespace(language="en", fresh=True, entry=SimpleNamespace(name="x/y"))  # fmt: skip
-    story = live.Story(asked, handler)
+    story = live.Story(asked, None)
     cell = nbformat.v4.new_code_cell("secret_code()")
     cell.outputs = [
         nbformat.v4.new_output(
@@ -187,8 +185,10 @@ def test_a_failed_cell_says_a_reference_and_no_source():
     ]
     shown = story.told(cell, 1, 3)
     assert "secret_code" not in shown
-    assert told[0][1] in shown, "the reference stands on the page and in the log"
-    assert "secret_code" in told[0][-1]
+    book = "".join(p.read_text("utf-8") for p in (places.data() / "log").glob("*"))
+    line = json.loads(book.strip().splitlines()[-1])
+    assert line["ref"] in shown, "the reference stands on the page and in the log"
+    assert "secret_code" in line["traceback"]
 
 
 def test_a_comment_needs_words_and_a_run(demo_home):

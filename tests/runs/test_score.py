@@ -137,7 +137,7 @@ def test_every_name_that_a_room_foretells_has_its_rule():
                 called = isinstance(node, ast.Call) and getattr(node.func, "id", "")
                 if called == "Prediction":
                     found |= {k.value for k in node.keywords if k.arg == "name"}
-                elif called in ("_told", "_chance"):
+                elif called in ("_told", "told_ahead", "chance_ahead"):
                     found.add(node.args[0])
     names = {n.value for n in found if isinstance(n, ast.Constant)}
     assert len(names) >= 10
