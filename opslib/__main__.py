@@ -522,8 +522,10 @@ def _scheduled(company: str) -> None:
 
 
 def _publish(company: str, *, changed: bool) -> None:
+    from opslib.runs import keys
+
     index = places.reports() / "index.html"
-    if changed or not index.is_file():
+    if changed or not index.is_file() or not keys.pages_are_fresh(company):
         from opslib.publish import gallery
 
         gallery.publish(company, tell=lambda line: print(line, file=sys.stderr))

@@ -67,6 +67,7 @@ def _publish(company: str, tell: Callable[[Text], object]) -> Path:
         half = home / f"{name}.half"
         half.write_text(text, "utf-8")
         half.replace(home / name)
+    keys.mark_pages(company)
     return home / "index.html"
 
 

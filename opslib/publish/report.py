@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 say = catalogue(__package__ or "opslib.publish")
 OTHER = {"en": "zh", "zh": "en"}
-MARK = "page.made_by"
+MARK = keys.PAGE_MARK
 
 
 def publish(told: dict[str, Any], language: str) -> Path:

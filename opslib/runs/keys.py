@@ -17,6 +17,7 @@ from opslib import places
 if TYPE_CHECKING:
     from opslib.runs.listing import Entry
 
+PAGE_MARK = "page.made_by"
 _KINDS = {".py", ".sql", ".yaml", ".po"}
 
 
@@ -46,6 +47,18 @@ def page_hash() -> str:
     folders = [home / "publish", home / "show"]
     files = sorted(p for f in folders for p in f.rglob("*") if p.is_file())
     return _hash_of([p for p in files if p.suffix != ".pyc"], home).hexdigest()[:16]
+
+
+def pages_are_fresh(company: str) -> bool:
+    """Return whether a company's pages were made by the present source."""
+    mark = places.reports(company) / PAGE_MARK
+    return mark.is_file() and mark.read_text() == page_hash()
+
+
+def mark_pages(company: str) -> None:
+    """Note that a company's pages were made by the present source."""
+    places.reports(company).mkdir(parents=True, exist_ok=True)
+    (places.reports(company) / PAGE_MARK).write_text(page_hash())
 
 
 def run_key(

@@ -156,14 +156,15 @@ def company(_small_demo, tmp_path_factory):
 @pytest.fixture(scope="module")
 def open_server(company):
     """Serve the demonstration company on this machine, to whoever comes."""
-    (company / "data" / "readers.toml").unlink(missing_ok=True)
     with serving(company) as served:
         yield served
 
 
 @pytest.fixture(scope="module")
-def closed_server(company):
+def closed_server(company, tmp_path_factory):
     """Serve it to two readers: wang sees all, li the north."""
+    open_home, company = company, tmp_path_factory.mktemp("closed")
+    shutil.copytree(open_home, company, dirs_exist_ok=True)
     before = os.environ.get("OPSLIB_HOME")
     os.environ["OPSLIB_HOME"] = str(company)
     try:
@@ -175,4 +176,3 @@ def closed_server(company):
             os.environ["OPSLIB_HOME"] = before
     with serving(company) as served:
         yield served
-    (company / "data" / "readers.toml").unlink()

@@ -118,7 +118,7 @@ def test_reset_and_a_link_to_a_setting(open_server, browser):
 def test_settings_never_asked_are_worked_out_on_the_page(open_server, browser):
     page = _page(browser, 390)
     page.goto(f"{open_server.address}{NO_SLIDERS}?cover_weeks=6", wait_until="commit")
-    page.wait_for_selector("#ops-state progress")
+    page.wait_for_selector("#ops-state progress", state="attached")
     page.wait_for_selector(".ops-headline", timeout=120_000)
     page.wait_for_selector("#ops-state", state="hidden", timeout=120_000)
     assert page.locator("h1").count() == 1

@@ -170,6 +170,8 @@ def settings(address: str, port: int) -> Config:
     told.VoilaExecutor.timeout = 600
     told.MultiKernelManager.default_kernel_name = kernels.NAME
     told.MultiKernelManager.kernel_manager_class = f"{__name__}.Kernel"
+    # A kernel that died is not replaced by an empty one: the page says so and asks.
+    told.KernelManager.autorestart = False
     told.MappingKernelManager.cull_interval = 60
     told.MappingKernelManager.cull_idle_timeout = IDLE_SECONDS
     told.MappingKernelManager.cull_connected = True

@@ -345,9 +345,10 @@ def _decision(line: dict[str, Any], names: dict[str, Text], language: str) -> st
 class Alive(Page):
     """Answers `/alive/<kernel>`: whether a live page still has its kernel."""
 
-    def get(self, kernel: str) -> None:
+    async def get(self, kernel: str) -> None:
         """Say 204 while it lives; the gate has checked whose it is."""
-        if kernel not in self.kernel_manager:
+        manager = self.kernel_manager
+        if kernel not in manager or not await manager.get_kernel(kernel).is_alive():
             raise tornado.web.HTTPError(404)
         self.set_status(204)
         self.finish()

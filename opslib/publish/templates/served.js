@@ -57,7 +57,7 @@ document.addEventListener("submit",function(e){
     setTimeout(function(){Array.from(f.elements).forEach(function(i){i.disabled=false;});},500);return;}
   if(!f.matches("[data-post]"))return;e.preventDefault();
   var out=f.querySelector("output");
-  send(f.action,new URLSearchParams(new FormData(f))).then(function(r){
+  send(f.getAttribute("action"),new URLSearchParams(new FormData(f))).then(function(r){
     return r.json().then(function(d){out.textContent=d.said;if(r.ok){f.reset();said();}});
   }).catch(function(){out.textContent=word("It could not be kept; try again.","未能保存，请重试。");});});
 function said(){
