@@ -209,6 +209,7 @@ def serve(
     address: Annotated[
         str, typer.Option(help="Where to listen; others only with readers.")
     ] = "127.0.0.1",
+    idle: Annotated[int, typer.Option(help="Seconds a page lives unused.")] = 900,
 ) -> None:
     """Start the dashboards. Example: opslib serve --port 8866."""
     from opslib.publish import dashboards
@@ -217,6 +218,7 @@ def serve(
         dashboards.serve(
             port,
             address=address,
+            idle=idle,
             tell=lambda at: print(
                 say("Dashboards: {address} (stop: Ctrl-C)", address=at), flush=True
             ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,9 +56,9 @@ class Desk:
         Raises:
             MissingDataError: There is no such table, or no warehouse.
         """
-        with warehouse.open_store(self.company) as store:
-            _only_declared(store.reads(name))
-            return store.read(name, as_of=self.day, columns=columns)
+        store = _store(self.company)
+        _only_declared(store.reads(name))
+        return store.read(name, as_of=self.day, columns=columns)
 
     def once(self, work: Callable[..., Any], *inputs: Any, **named: Any) -> Any:
         """Return what a costly pure function gives, worked out once for its inputs.
@@ -139,8 +140,7 @@ class Desk:
         display(bundle, metadata=metadata, raw=True)
 
     def _repr_html_(self) -> str:
-        with warehouse.open_store(self.company) as store:
-            rows = store.rows("sales_lines")
+        rows = _store(self.company).rows("sales_lines")
         line = say(
             "{company}: data to {day}, {rows} sales lines",
             company=self.company,
@@ -168,8 +168,7 @@ def open(company: str, *, as_of: str = "") -> Desk:
     language = os.environ.get("OPSLIB_LANGUAGE") or profile.language
     words.speak(language)
     show.theme.register()
-    with warehouse.open_store(company) as store:
-        day = periods.day(as_of) if as_of else store.last_complete_day()
+    day = periods.day(as_of) if as_of else _store(company).last_complete_day()
     return Desk(
         company=company,
         day=day,
@@ -177,6 +176,27 @@ def open(company: str, *, as_of: str = "") -> Desk:
         country=profile.country,
         language=language,
     )
+
+
+_held = threading.local()
+
+
+def _store(company: str) -> warehouse.store.Store:
+    """Return the company's open warehouse; opening takes longer than most reads.
+
+    Each thread holds one open, and only while the file, and what may be seen of it,
+    stay the same.
+    """
+    scope, path = warehouse.access.scope_of(company), places.warehouse(company)
+    file = warehouse.store.file_id(path) if path.is_file() else None
+    key = (company, scope, path, file)
+    if getattr(_held, "key", None) != key:
+        if hasattr(_held, "stack"):
+            _held.stack.close()
+        _held.key, _held.stack = None, contextlib.ExitStack()
+        _held.store = _held.stack.enter_context(warehouse.open_store(company))
+        _held.key = key
+    return _held.store
 
 
 def _only_declared(tables: tuple[str, ...]) -> None:

@@ -84,6 +84,8 @@ class Engine(NBClientEngine):
             startup_timeout=120,
             iopub_timeout=30,
             raise_on_iopub_timeout=False,
+            # What a kernel showed is here already; it has nothing left to put away.
+            shutdown_kernel="immediate",
         )
         watch["client"] = client
         states = _states(nb_man, client, watch)

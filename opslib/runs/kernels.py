@@ -89,8 +89,9 @@ class _Forked:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """End it at once."""
-        self.send_signal(signal.SIGKILL)
+        """End it at once, with whatever it started."""
+        if self.poll() is None:
+            os.killpg(self.pid, signal.SIGKILL)
 
     def terminate(self) -> None:
         """Ask it to end."""
@@ -237,10 +238,12 @@ def _exercise() -> None:
     import pandas as pd
 
     from opslib import words
+    from opslib.runs import keys
     from opslib.show import card, forms, theme
     from opslib.warehouse import tables
 
     theme.register()
+    keys.source_hash()
     tables.all_tables()
     tables.all_views()
     days = pd.date_range("2026-01-01", periods=3)

@@ -176,3 +176,9 @@ def closed_server(company, tmp_path_factory):
             os.environ["OPSLIB_HOME"] = before
     with serving(company) as served:
         yield served
+
+
+@pytest.fixture
+def serve_again():
+    """Return what serves a home on a free port, as often as it is asked."""
+    return serving

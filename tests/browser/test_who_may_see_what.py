@@ -288,3 +288,24 @@ def test_decisions_and_comments_are_kept_under_the_readers_name(closed_server):
     assert "put off by wang" in told["decisions"][-1]["said"]
     assert told["comments"][-1]["text"] == "Is P01 closed?"
     assert visit.post("/comment", view="demo", run=run, text=" ")[0] == 400
+
+
+def test_an_idle_page_lets_its_kernel_go_and_a_restart_loses_nothing(
+    company, serve_again
+):
+    with serve_again(company, "--idle", "3") as served:
+        visit = served.visit()
+        kernel = visit.kernel(SLIDERS)
+        assert visit.open(f"/alive/{kernel}")[0] == 204
+        for _ in range(60):
+            time.sleep(0.5)
+            if visit.open(f"/alive/{kernel}")[0] == 404:
+                break
+        else:
+            raise AssertionError("the idle kernel is still there")
+    with serve_again(company) as served:
+        visit.address = served.address
+        session = visit.cookie("opslib-visit")
+        kernel = visit.kernel(SLIDERS)
+        assert visit.open(f"/alive/{kernel}")[0] == 204
+        assert visit.cookie("opslib-visit") == session, "the visit goes on"

@@ -20,13 +20,18 @@ say = catalogue(__package__ or "opslib.publish.dashboards")
 
 
 def serve(
-    port: int, *, address: str = "127.0.0.1", tell: Callable[[str], object] = print
+    port: int,
+    *,
+    address: str = "127.0.0.1",
+    idle: int = 900,
+    tell: Callable[[str], object] = print,
 ) -> int:
     """Serve until stopped; return the exit code.
 
     Args:
         port: Port, 1024 to 65535.
         address: Address to listen on; another machine's reach needs readers.
+        idle: Seconds without a turned slider after which a live page's kernel ends.
         tell: Gets the address to open.
 
     Raises:
@@ -50,7 +55,7 @@ def serve(
     kernels.install()
     kernels.warm()
     app.write_template()
-    server = app.Dashboards(config=app.settings(address, port))
+    server = app.Dashboards(config=app.settings(address, port, idle))
     server.initialize(argv=[])
     server.tell = tell
     server.start()

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OPEN = ("/sign-in",)
-IDLE_SECONDS = 900
 KERNEL = r"(?P<kernel_id>[0-9a-f-]{36})"
 _WHOSE = re.compile(
     r"/(?:api/kernels|voila/api/shutdown|alive)/([0-9a-f-]{36})(?:/.*)?$"
@@ -147,7 +146,7 @@ class Dashboards(Voila):
         return f"http://{self.ip}:{self.port}/{key}"
 
 
-def settings(address: str, port: int) -> Config:
+def settings(address: str, port: int, idle: int) -> Config:
     """Return the configuration of the server."""
     told = Config()
     told.Voila.ip, told.Voila.port, told.Voila.port_retries = address, port, 0
@@ -172,8 +171,8 @@ def settings(address: str, port: int) -> Config:
     told.MultiKernelManager.kernel_manager_class = f"{__name__}.Kernel"
     # A kernel that died is not replaced by an empty one: the page says so and asks.
     told.KernelManager.autorestart = False
-    told.MappingKernelManager.cull_interval = 60
-    told.MappingKernelManager.cull_idle_timeout = IDLE_SECONDS
+    told.MappingKernelManager.cull_interval = min(60, idle)
+    told.MappingKernelManager.cull_idle_timeout = idle
     told.MappingKernelManager.cull_connected = True
     told.MappingKernelManager.buffer_offline_messages = False
     return told

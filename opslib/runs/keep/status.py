@@ -7,6 +7,7 @@ import datetime as dt
 from opslib import places
 from opslib.runs import listing, manifest
 from opslib.runs.keep import log, upgrade
+from opslib.runs.score import comments
 from opslib.runs.work import say_exit
 from opslib.warehouse.store import read_stamp
 from opslib.words import Text, catalogue, number
@@ -57,5 +58,9 @@ def report(company: str) -> Text:
         reports=number(sizes[0] / 1e6, 1),
         house=number(sizes[1] / 1e6, 1),
     )
-    lines += [disk, log.lately(company)]
+    said = [
+        say("Said by {who} about {name}: {text}", who=c["by"], name=c["notebook"], text=c["text"][:200])
+        for c in comments.kept(company)[-5:]
+    ]  # fmt: skip
+    lines += [disk, log.lately(company), *said]
     return Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines))
