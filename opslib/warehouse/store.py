@@ -77,7 +77,7 @@ class Store:
                     )
                 )
         for one in reads:
-            self.connection.execute(_as_known(one, as_of or FAR, self.scope))
+            self._made(_as_known(one, as_of or FAR, self.scope))
         chosen = ", ".join(f'"{c}"' for c in columns or known)
         source = f"({views[name].sql})" if name in views else f'"{name}"'
         frame = self.connection.execute(f"SELECT {chosen} FROM {source} AS t").df()
@@ -91,10 +91,25 @@ class Store:
     def rows(self, name: str) -> int:
         """Return how many rows of a table may be seen."""
         seen = self.scope.condition(name) if self.scope else "TRUE"
-        found = self.connection.execute(
-            f"SELECT count(*) FROM house.{name} WHERE {seen}"
-        ).fetchone()
+        sql = f"SELECT count(*) FROM house.{name} WHERE {seen}"
+        found = self._made(sql).fetchone()
         return int(found[0]) if found else 0
+
+    def _made(self, sql: str) -> Any:
+        """Do what is asked of the file, or say that it was made by another opslib."""
+        try:
+            return self.connection.execute(sql)
+        except (duckdb.CatalogException, duckdb.BinderException):
+            raise MissingDataError(
+                say(
+                    "the warehouse of {company} was made by another opslib; "
+                    "bring it up with {command}",
+                    company=self.company,
+                    command="opslib run --demo"
+                    if self.company == "demo"
+                    else "opslib upgrade",
+                )
+            ) from None
 
     def last_complete_day(self) -> dt.date:
         """Return the last day of sales, or of any table where no sale was delivered."""

@@ -311,3 +311,15 @@ def test_a_table_downloaded_with_its_headings_loads_back(home, language):
     assert made.deliveries[0].loaded["budget_lines"] == 1
     with open_store("shop") as store:
         assert store.read("budget_lines")["version"].tolist() == ["2027 draft"]
+
+
+def test_a_table_that_an_older_opslib_did_not_make_is_named_with_the_way_out(demo_home):
+    import duckdb
+
+    with duckdb.connect(str(places.warehouse("demo"))) as connection:
+        connection.execute("DROP TABLE contacts")
+    with open_store("demo") as store:
+        with pytest.raises(MissingDataError, match="made by another opslib"):
+            store.read("contacts")
+        with pytest.raises(MissingDataError, match="opslib run --demo"):
+            store.rows("contacts")
