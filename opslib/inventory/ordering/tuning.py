@@ -18,6 +18,7 @@ from opslib.inventory.ordering.terms import LATEST
 if TYPE_CHECKING:
     from opslib.inventory.ordering.terms import Terms
 
+SURE = (0.001, 0.999)
 GRID = (0.60, 0.70, 0.80, 0.85, 0.90, 0.94, 0.97, 0.985, 0.995)
 _NEARER = 0.1
 _SEED = 1
@@ -135,6 +136,8 @@ def tune(
     }
     every = (told.frame["price"] - told.frame["cost"]).clip(lower=0.01).to_numpy()
     whole = every / (every + (told.frame["cost"] * holding_rate / 52).to_numpy())
+    # What costs nothing to hold would be met for sure, which is no chance.
+    whole = np.clip(whole, *SURE)
     return Tuned(
         level=whole if best == "textbook" else np.full(len(whole), float(best)),
         rule="textbook" if best == "textbook" else "one level",
