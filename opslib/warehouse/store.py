@@ -105,9 +105,7 @@ class Store:
                     "the warehouse of {company} was made by another opslib; "
                     "bring it up with {command}",
                     company=self.company,
-                    command="opslib run --demo"
-                    if self.company == "demo"
-                    else "opslib upgrade",
+                    command="opslib upgrade",
                 )
             ) from None
 

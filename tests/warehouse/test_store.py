@@ -321,5 +321,5 @@ def test_a_table_that_an_older_opslib_did_not_make_is_named_with_the_way_out(dem
     with open_store("demo") as store:
         with pytest.raises(MissingDataError, match="made by another opslib"):
             store.read("contacts")
-        with pytest.raises(MissingDataError, match="opslib run --demo"):
+        with pytest.raises(MissingDataError, match="opslib upgrade"):
             store.rows("contacts")
