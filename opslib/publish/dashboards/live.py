@@ -272,7 +272,7 @@ class LivePage(Page):
         self.write(self.dressed(*_before(asked), view=asked.view, live=True))
         await self.flush()
         if not any(asks_what_if(c) for c in book_of(asked).cells) and asked.fresh:
-            self.finish("</body></html>")
+            self.finish("<script>ops.done()</script></body></html>")
             return
         queue: asyncio.Queue[str | None] = asyncio.Queue()
         work = asyncio.ensure_future(self._work(asked, queue))

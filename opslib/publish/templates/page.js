@@ -17,7 +17,7 @@ root.querySelectorAll("table.ops-table").forEach(function(table){
     head.addEventListener("keydown",function(e){if(e.key==="Enter")sort();});});});
 root.querySelectorAll("[data-figure]").forEach(function(place){
   var told=document.getElementById(place.dataset.figure);
-  if(!window.Plotly||!told)return;
+  if(!window.Plotly||!told||ops.hold)return;
   delete place.dataset.figure;told=JSON.parse(told.textContent);
   var still=place.querySelector("svg");if(still)still.remove();
   if(window.innerWidth<560&&told.layout.margin===undefined)told.layout.margin={l:44,r:8,t:64,b:84};

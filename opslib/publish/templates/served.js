@@ -7,8 +7,13 @@ function send(url,body){return fetch(url,{method:"POST",headers:{"X-XSRFToken":c
 function state(){return document.getElementById("ops-state");}
 var kernel="",begun=Date.now();
 ops.kernel=function(id){kernel=id;};
+// Still pictures wait for their scripts until the sliders are there: those come first.
+ops.hold=root.classList.contains("with-kernel");
+function release(){if(ops.hold){ops.hold=false;ops.enliven(document);}}
+if(ops.hold)setTimeout(release,15000);
 ops.progress=function(at,count){var s=state();if(s){var p=s.querySelector("progress");p.max=count;p.value=at;}};
 ops.trouble=function(t){
+  release();
   var s=state();if(!s)return;s.hidden=false;s.className="trouble";s.textContent=t.what+" ";
   var b=document.createElement("button");b.textContent=t.again;b.onclick=function(){location.reload();};s.appendChild(b);};
 ops.done=function(){
@@ -17,12 +22,15 @@ ops.done=function(){
     var top=main.querySelector(".top");
     var y=window.scrollY;while(top.nextSibling)top.nextSibling.remove();
     while(parts.firstChild)main.appendChild(parts.firstChild);
-    ops.enliven(main);window.scrollTo(0,y);
+    if(document.querySelector(".ops-live"))ops.enliven(main);else release();window.scrollTo(0,y);
     if(s.className!=="trouble"){s.hidden=true;}
   }else{
-    parts.querySelectorAll("[data-for]").forEach(function(live){
+    var lives=parts.querySelectorAll("[data-for]");
+    if(!lives.length){s.hidden=true;release();}
+    lives.forEach(function(live){
       var slot=document.querySelector('[data-slot="'+live.dataset.for+'"]');
       if(slot){live.style.display="none";slot.appendChild(live);}});}
+  if(!document.querySelector(".ops-live"))kernel="";
   watch();};
 function watch(){
   var eye=new MutationObserver(dress);eye.observe(document.body,{childList:true,subtree:true});
@@ -36,7 +44,7 @@ function dress(){
     var box=live.querySelector(".widget-slider");
     if(!box||live.dataset.dressed)return;live.dataset.dressed="1";
     var slot=live.parentNode;if(slot.classList.contains("ops-slot"))Array.from(slot.children).forEach(function(c){c.style.display=c===live?"":"none";});
-    var s=state();if(s)s.hidden=true;root.dataset.live=Date.now()-begun;
+    var s=state();if(s)s.hidden=true;root.dataset.live=Date.now()-begun;setTimeout(release,50);
     var tools=document.createElement("div");tools.className="ops-tools";
     var copy=document.createElement("button");copy.type="button";copy.textContent=word("Copy link to this setting","复制此设置的链接");
     copy.onclick=function(){
