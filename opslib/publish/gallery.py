@@ -55,7 +55,7 @@ def _publish(company: str, tell: Callable[[Text], object]) -> Path:
         place = {"at": str(at), "all": str(len(waiting)), "name": told["name"]}
         tell(say("page {at} of {all}: {name}", **place))
         report.publish(told, profile.language)
-    home = places.reports() if company == "demo" else places.reports(company)
+    home = home_of(company)
     home.mkdir(parents=True, exist_ok=True)
     plan = on_plan.of(company, profile, runs)
     plan["marks"] = record.publish(company, profile.language, home)
@@ -69,6 +69,11 @@ def _publish(company: str, tell: Callable[[Text], object]) -> Path:
         half.replace(home / name)
     keys.mark_pages(company)
     return home / "index.html"
+
+
+def home_of(company: str) -> Path:
+    """Return the folder of a company's gallery; the demonstration's is on top."""
+    return places.reports() if company == "demo" else places.reports(company)
 
 
 def _has_no_page(told: dict[str, Any]) -> bool:

@@ -153,16 +153,12 @@ class Front(Page):
             self.keep(COOKIE, cookie)
             return self.redirect("/")
         views = self.request.reader.views
-        made = [v for v in views if (_home(v) / "index.html").is_file()]
+        made = [v for v in views if (gallery.home_of(v) / "index.html").is_file()]
         if made:
-            return self.redirect("/reports/" + _home(made[0]).relative_to(places.reports()).joinpath("index.html").as_posix())  # fmt: skip
+            return self.redirect("/reports/" + gallery.home_of(made[0]).relative_to(places.reports()).joinpath("index.html").as_posix())  # fmt: skip
         return self.say_no(
             say("There are no answers yet; make them with opslib run."), 200
         )
-
-
-def _home(view: str) -> Path:
-    return places.reports() if view == "demo" else places.reports(view)
 
 
 class Kept(Page):
@@ -279,7 +275,9 @@ class Decide(Page):
             return self.finish({"said": str(error)})
         self.note(view=told["view"], decided=f"{line['key']}/{action} {told['choice']}")
         main = companies.read(told["view"]).language
-        await asyncio.to_thread(record.publish, told["view"], main, _home(told["view"]))
+        await asyncio.to_thread(
+            record.publish, told["view"], main, gallery.home_of(told["view"])
+        )
         return self.finish({"said": say("Kept.").in_language(self.language)})
 
 

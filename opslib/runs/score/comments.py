@@ -6,14 +6,12 @@ They stand in `data/records/<company>/comments.jsonl`, one line each, only added
 from __future__ import annotations
 
 import datetime as dt
-import json
-import os
 from typing import TYPE_CHECKING, Any
 
 from opslib import places
 from opslib.errors import ParameterError
-from opslib.runs import manifest
 from opslib.runs.keep import changes
+from opslib.runs.score import book
 from opslib.words import catalogue
 
 if TYPE_CHECKING:
@@ -46,28 +44,13 @@ def add(company: str, run: str, text: str, *, by: str) -> dict[str, Any]:
         "when": dt.datetime.now().isoformat(timespec="seconds"),
         "text": text.strip(),
     }
-    path = _file(company)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        manifest.alone(f"{company}-comments"),
-        path.open("a", encoding="utf-8") as book,
-    ):
-        book.write("\n" + json.dumps(line, ensure_ascii=False))
-        book.flush()
-        os.fsync(book.fileno())
+    book.add(_file(company), line)
     return line
 
 
 def kept(company: str) -> list[dict[str, Any]]:
     """Return every comment, oldest first; a line cut short is passed over."""
-    path = _file(company)
-    found = []
-    for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
-        try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return found
+    return book.lines(_file(company))
 
 
 def of_run(company: str, run: str) -> list[dict[str, Any]]:

@@ -9,14 +9,13 @@ Each line begins a new one, so that one cut short by a crash spoils no other.
 from __future__ import annotations
 
 import datetime as dt
-import json
-import os
 from typing import TYPE_CHECKING, Any
 
 from opslib import periods, places
 from opslib.errors import ParameterError
 from opslib.runs import manifest
 from opslib.runs.keep import changes
+from opslib.runs.score import book
 from opslib.warehouse.store import read_stamp
 from opslib.words import catalogue
 
@@ -88,29 +87,13 @@ def decide(
         "until": str(periods.day(told["until"])) if told.get("until") else "",
         "reached": told.get("reached"),
     }
-    path = _file(company)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        manifest.alone(f"{company}-decisions"),
-        path.open("a", encoding="utf-8") as book,
-    ):
-        book.write("\n" + json.dumps(line, ensure_ascii=False))
-        book.flush()
-        os.fsync(book.fileno())
+    book.add(_file(company), line)
     return line
 
 
 def decided(company: str) -> list[dict[str, Any]]:
     """Return every decision kept, oldest first; a line cut short is passed over."""
-    path = _file(company)
-    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
-    found = []
-    for line in lines:
-        try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return found
+    return book.lines(_file(company))
 
 
 def actions(company: str, names: list[str]) -> pd.DataFrame:
