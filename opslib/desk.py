@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from opslib import periods, places, show, warehouse, words
 from opslib.errors import MissingDataError
-from opslib.runs import keys, ledger
+from opslib.runs import content, keys, ledger
 from opslib.warehouse import people
 
 if TYPE_CHECKING:
@@ -68,9 +68,8 @@ class Desk:
         """
         import joblib
 
-        key = joblib.hash(
-            (work.__module__, work.__qualname__, keys.source_hash(), inputs, named)
-        )
+        name = (work.__module__, work.__qualname__)
+        key = content.key_of(*name, keys.source_hash(), inputs, named)
         kept = places.root() / ".cache" / "once" / f"{key}.joblib"
         if kept.is_file():
             with contextlib.suppress(Exception):

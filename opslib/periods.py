@@ -44,20 +44,6 @@ def week_start(days: pd.Series) -> pd.Series:
     return (days - pd.to_timedelta(days.dt.dayofweek, unit="D")).dt.normalize()
 
 
-def month_start(days: pd.Series) -> pd.Series:
-    """Return the first day of each day's month.
-
-    Example:
-        >>> import pandas as pd
-        >>> month_start(pd.Series(pd.to_datetime(["2026-03-04"]))).dt.date[0]
-        datetime.date(2026, 3, 1)
-    """
-    import pandas as pd
-
-    days = pd.to_datetime(days)
-    return (days - pd.to_timedelta(days.dt.day - 1, unit="D")).dt.normalize()
-
-
 def span_days(written: str) -> int:
     """Return the days in a span such as `26 weeks`, `12 months` or `90 days`.
 

@@ -393,8 +393,3 @@ def _excel_form(told: dict[str, Any]) -> str:
             else "General"
         )
     return "General"
-
-
-def words_of(told: dict[str, str], language: str) -> str:
-    """Return a stored pair in a language."""
-    return Text(**told).in_language(language)

@@ -28,15 +28,17 @@ def tell(company: str, now: dt.date | None = None) -> list[tuple[str, Text]]:
     Returns:
         Pairs of `sent` or `failed` and a sentence.
     """
-    week = (now or dt.date.today()).isocalendar()
+    now = now or dt.date.today()
+    week = now.isocalendar()
     done = []
     for reader in sorted({r for e in listing.entries().values() for r in e.readers}):
         for channel in companies.read(company).alerts:
             if channel.get("department", reader) != reader:
                 continue
             message = compose(
-                company, reader, channel.get("language", "en"), channel.get("link", "")
-            )
+                company, reader, channel.get("language", "en"),
+                channel.get("link", ""), now=now,
+            )  # fmt: skip
             if message is None:
                 continue
             cause = f"monday {reader} {week.year}-{week.week:02d}"
@@ -57,8 +59,9 @@ def tell(company: str, now: dt.date | None = None) -> list[tuple[str, Text]]:
 
 
 def compose(
-    company: str, reader: str, language: str, link: str = ""
-) -> send.Message | None:
+    company: str, reader: str, language: str, link: str = "",
+    *, now: dt.date | None = None,
+) -> send.Message | None:  # fmt: skip
     """Return a department's message, or None where none of its questions is answered.
 
     Args:
@@ -66,6 +69,7 @@ def compose(
         reader: The department, a word of the list.
         language: `en` or `zh`.
         link: Address under which the gallery is read, or empty.
+        now: A day of the week it is for; None for today.
     """
     mine = [e for e in listing.entries().values() if reader in e.readers]
     runs = [
@@ -97,7 +101,9 @@ def compose(
         late=words.number(int(acts["overdue"].sum()), 0),
     )
     sentences = [finding.headline, step, rest]
-    title = say("This week for {reader}", reader=gallery.reader_name(reader))
+    now = now or dt.date.today()
+    monday = words.day(now - dt.timedelta(days=now.weekday()))
+    title = say("Week of {monday}: {reader}", monday=monday, reader=gallery.reader_name(reader))  # fmt: skip
     page = f"{link.rstrip('/')}/{best['folder']}/report.html" if link else ""
     return send.Message(
         title=title.in_language(language),

@@ -9,36 +9,20 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-import uuid
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
-from traitlets import default
 
-from opslib.runs import kernels
+from opslib.runs import clients
 from opslib.words import catalogue
 
 say = catalogue(__package__ or "opslib.runs")
 MOST_OUTPUT_BYTES = 5_000_000
 _NO_MEMORY = {"MemoryError", "OutOfMemoryException"}
-
-
-class Manager(AsyncKernelManager):
-    """A kernel manager that opens no network port."""
-
-    @default("transport")
-    def _transport_default(self) -> str:
-        return "ipc"
-
-    @default("ip")
-    def _ip_default(self) -> str:
-        """Give every kernel sockets of its own; Jupyter's default name is shared."""
-        return str(kernels.private_folder() / f"k-{uuid.uuid4().hex[:12]}")
 
 
 class Client(PapermillNotebookClient):
@@ -79,7 +63,7 @@ class Engine(NBClientEngine):
             nb_man,
             watch=watch,
             kernel_name=kernel_name,
-            kernel_manager_class=Manager,
+            kernel_manager_class=clients.Manager,
             timeout_func=lambda cell: max(1, int(watch["deadline"] - time.monotonic())),
             startup_timeout=120,
             iopub_timeout=30,

@@ -55,7 +55,18 @@ class ForkedProvisioner(LocalProvisioner):
             return await super().launch_kernel(cmd, **kwargs)
         self.pid = self.process.pid
         self.pgid = self.pid
+        await self._listens()
         return self.connection_info
+
+    async def _listens(self) -> None:
+        """Wait until the kernel's sockets are there: who knocks too early waits longer."""
+        at = self.parent
+        ports = (at.shell_port, at.iopub_port, at.stdin_port, at.control_port, at.hb_port)  # fmt: skip
+        until = time.monotonic() + (5 if at.transport == "ipc" else 0)
+        while time.monotonic() < until and self.process.poll() is None:
+            if all(Path(f"{at.ip}-{port}").exists() for port in ports):
+                break
+            await asyncio.sleep(0.005)
 
 
 class _Forked:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 say = catalogue(__package__ or "opslib.show")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "solid")
-MARKS = ("circle", "square", "diamond", "triangle-up", "x", "cross")
 
 
 def band(

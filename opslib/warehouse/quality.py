@@ -102,14 +102,6 @@ def deliveries(name: str) -> pd.DataFrame:
         )
 
 
-def history(name: str) -> pd.DataFrame:
-    """Return what was measured at earlier checks: checked, name, measure, value."""
-    with store.open_store(name) as held:
-        return held.query(
-            "SELECT * FROM _quality WHERE measure <> 'forgotten' ORDER BY checked"
-        )
-
-
 def _measure_one(
     held: store.Store, table: tables.Table, told: dict[str, object], newest: str
 ) -> dict[str, object]:

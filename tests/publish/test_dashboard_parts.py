@@ -1,5 +1,7 @@
 """Parts of the dashboards without a server: readers, wishes, notebooks, messages."""
 
+import ast
+import builtins
 import hmac
 import json
 import time
@@ -9,10 +11,11 @@ import nbformat
 import pytest
 from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
 
-from opslib import places
+from opslib import desk, places, show
 from opslib.errors import ContractError, MissingDataError, ParameterError
 from opslib.publish import dashboards
-from opslib.publish.dashboards import live, readers, wire
+from opslib.publish.dashboards import books, live, readers, wire
+from opslib.runs import listing
 from opslib.runs.score import comments
 
 PASSWORD = "a long enough word"
@@ -114,7 +117,7 @@ def test_a_wish_is_checked_like_a_run(demo_home):
 
 def test_the_notebook_of_a_page_sets_parameters_as_values(demo_home):
     asked = live.wish("demo", "market/price_sensitivity", {"wave": "x'); boom("})
-    book = live.book_of(asked)
+    book = books.book_of(asked.entry.path, asked.values, fresh=False)
     at = next(i for i, c in enumerate(book.cells) if "parameters" in c.metadata.get("tags", []))  # fmt: skip
     scope = {}
     exec(book.cells[at + 1].source, scope)
@@ -123,18 +126,59 @@ def test_the_notebook_of_a_page_sets_parameters_as_values(demo_home):
     assert not [c for c in book.cells if "lab-only" in c.metadata.get("tags", [])]
 
 
-def test_beside_a_fresh_report_only_what_sliders_need_is_run(demo_home):
-    import dataclasses
+def _sliced(name, **values):
+    asked = live.wish("demo", name, values)
+    return tuple(
+        books.book_of(asked.entry.path, asked.values, fresh=f) for f in (True, False)
+    )
 
-    asked = live.wish("demo", "market/price_sensitivity", {})
-    book = live.book_of(dataclasses.replace(asked, fresh=True))
-    whole = live.book_of(asked)
-    assert len(book.cells) < len(whole.cells)
-    assert all(c.cell_type == "code" for c in book.cells)
-    assert any(live.asks_what_if(c) for c in book.cells)
-    bound = "\n".join(c.source for c in book.cells)
-    for name in ("here", "finding"):
-        assert f"{name} = " in bound
+
+def test_beside_a_fresh_report_only_what_sliders_need_is_run(demo_home):
+    book, whole = _sliced("market/price_sensitivity", unit_cost="11")
+    assert len(book.cells) == 1 < len(whole.cells)
+    assert books.asks_what_if(book.cells[0])
+    source = book.cells[0].source
+    assert "unit_cost = 11.0" in source
+    assert "study = here.once(" in source
+    assert "finding = " not in source
+    assert ".show(" not in source
+
+
+def test_the_lines_that_are_kept_leave_no_name_without_a_value(demo_home):
+    checked = 0
+    for name in listing.entries():
+        known = set(dir(builtins))
+        for cell in _sliced(name)[0].cells:
+            assert books.asks_what_if(cell)
+            for line in ast.parse(cell.source).body:
+                names = [n for n in ast.walk(line) if isinstance(n, ast.Name)]
+                for n in ast.walk(line):
+                    if isinstance(n, (ast.Import, ast.ImportFrom)):
+                        known |= {(a.asname or a.name).partition(".")[0] for a in n.names}  # fmt: skip
+                known |= {n.id for n in names if isinstance(n.ctx, ast.Store)}
+                assert {n.id for n in names} <= known, (name, ast.unparse(line))
+            checked += 1
+    assert checked >= 15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["inventory/reorder_plan", "promotions/journeys", "market/options"]
+)
+def test_the_kept_lines_ask_the_same_what_if_as_the_whole(demo_home, monkeypatch, name):
+    told = []
+    keep = lambda self, asked: told.append(show.controls.cases(asked))  # noqa: E731
+    monkeypatch.setattr(desk.Desk, "what_if", keep)
+    monkeypatch.setattr(desk, "_display", lambda *a, **k: None)
+    monkeypatch.chdir(demo_home / "notebooks" / name.partition("/")[0])
+    for book in _sliced(name):
+        scope = {}
+        for cell in book.cells:
+            if cell.cell_type == "code":
+                exec(cell.source, scope)
+    assert len(told) == 2
+    assert told[0]["rows"]
+    assert told[0] == told[1]
 
 
 def test_the_kernel_of_a_page_learns_no_secret(demo_home, monkeypatch):

@@ -10,16 +10,13 @@ import asyncio
 import ipaddress
 import json
 import re
-import secrets
 import tempfile
 from typing import TYPE_CHECKING, Any
 
 import tornado.web
 from jupyter_server.base.handlers import FileFindHandler
-from jupyter_server.services.kernels.handlers import KernelHandler
 from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
-from traitlets import default
 from traitlets.config import Config
 from voila.app import Voila
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
@@ -27,8 +24,8 @@ from voila.static_file_handler import MultiStaticFileHandler
 
 from opslib import places
 from opslib.publish import report
-from opslib.publish.dashboards import doors, live, logs, readers, wire
-from opslib.runs import kernels
+from opslib.publish.dashboards import boot, doors, live, logs, readers, wire
+from opslib.runs import clients, kernels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,16 +37,8 @@ _WHOSE = re.compile(
 )
 
 
-class Kernel(ServerKernelManager):
+class Kernel(clients.Manager, ServerKernelManager):
     """A kernel of a page; it opens no network port."""
-
-    @default("transport")
-    def _transport_default(self) -> str:
-        return "ipc"
-
-    @default("ip")
-    def _ip_default(self) -> str:
-        return str(kernels.private_folder() / f"d-{secrets.token_hex(6)}")
 
 
 class Gate(tornado.web.Application):
@@ -102,6 +91,8 @@ class Dashboards(Voila):
             "gatekeeper": self.gatekeeper,
             "local": self.gatekeeper.local,
             "owners": {},
+            "cells": {},
+            "scripts": (tuple(self.static_paths), tuple(self.labextensions_path)),
             "turn": asyncio.Semaphore(live.AT_ONCE),
             "told": self.voila_configuration,
             "template_paths": self.template_paths,
@@ -124,9 +115,10 @@ class Dashboards(Voila):
             (r"/comment", doors.Comment),
             (rf"/said/{view}/([0-9a-f]+)", doors.Said),
             (r"/alive/([0-9a-f-]{36})", doors.Alive),
-            (rf"/api/kernels/{KERNEL}", KernelHandler),
+            (rf"/api/kernels/{KERNEL}", boot.Ready),
             (rf"/api/kernels/{KERNEL}/channels", KernelWebsocketHandler),
             (r"/voila/api/shutdown/(.*)", VoilaShutdownKernelHandler),
+            (r"/voila/scripts/([0-9a-f]+)\.js", boot.Scripts),
             (r"/voila/labextensions/(.*)", FileFindHandler, {"path": self.labextensions_path, "no_cache_paths": []}),
             (r"/voila/static/(.*)", MultiStaticFileHandler, {"paths": self.static_paths, "default_filename": "index.html"}),
         ]  # fmt: skip

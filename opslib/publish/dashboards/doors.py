@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import secrets
 import traceback
 from pathlib import Path
@@ -30,6 +31,7 @@ from opslib.words import Text, catalogue
 
 say = catalogue(__package__ or "opslib.publish.dashboards")
 KINDS = {".html", ".csv", ".xlsx", ".js"}
+CHARTS = re.compile(r'<script async src="([^"]+plotly[^"]+)"[^>]*></script>')
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
@@ -139,7 +141,8 @@ class Page(JupyterHandler):
             f'<head><base href="{card.escape(base)}"><style>{report.template_file("served.css")}</style>'
             f"<script>{report.template_file('served.js')}</script>",
         )
-        return text.replace("<html ", head[0], 1).replace("<head>", head[1], 1)
+        text = text.replace("<html ", head[0], 1).replace("<head>", head[1], 1)
+        return CHARTS.sub(r'<script>ops.charts="\1"</script>', text) if live else text
 
 
 class Front(Page):

@@ -7,23 +7,22 @@ again; where it is older, or there is none, the page is made anew and takes its 
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import copy
+import contextlib
 import json
 import os
 import traceback
+import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import nbformat
 from tornado.iostream import StreamClosedError
 from voila.notebook_renderer import NotebookRenderer
-from voila.utils import get_page_config
 
 from opslib import places, words
 from opslib.errors import OpslibError
 from opslib.publish import report
+from opslib.publish.dashboards import books, boot
 from opslib.publish.dashboards.doors import Page
 from opslib.runs import kernels, keys, listing, manifest, parameters
 from opslib.runs.keep import log
@@ -114,43 +113,6 @@ def _kept(view: str, name: str, values: dict[str, Any], key: str) -> dict[str, A
     ]
     exact = [m for m in runs if m["key"] == key]
     return (exact or [manifest.standing(runs)])[0] or {}
-
-
-def book_of(asked: Wish) -> Any:
-    """Return the notebook to be run: parameters set, and without what is not needed.
-
-    Beside a fresh report only the cells that lead to a what-if run: those that bind a
-    name, and the what-if itself.
-    """
-    book = nbformat.read(asked.entry.path, as_version=4)
-    cells = []
-    for cell in book.cells:
-        tags = cell.metadata.get("tags", [])
-        if "lab-only" in tags or (asked.fresh and not _needed(cell)):
-            continue
-        cells.append(cell)
-        if "parameters" in tags:
-            lines = [f"{name} = {value!r}" for name, value in asked.values.items()]
-            cells.append(nbformat.v4.new_code_cell("\n".join(lines)))
-    book.cells = cells
-    book.metadata["kernelspec"] = {
-        "name": kernels.NAME,
-        "language": "python",
-        "display_name": kernels.NAME,
-    }
-    return book
-
-
-def _needed(cell: Any) -> bool:
-    if cell.cell_type != "code":
-        return False
-    shows = all(isinstance(s, ast.Expr) for s in ast.parse(cell.source).body)
-    return not shows or asks_what_if(cell)
-
-
-def asks_what_if(cell: Any) -> bool:
-    """Return whether a cell shows sliders."""
-    return cell.cell_type == "code" and ".what_if(" in cell.source
 
 
 def environment(asked: Wish, reader: Reader) -> dict[str, str]:
@@ -269,13 +231,20 @@ class LivePage(Page):
         return None
 
     async def _send(self, asked: Wish) -> None:
+        book = books.book_of(asked.entry.path, asked.values, fresh=asked.fresh)
+        sliders = any(books.asks_what_if(c) for c in book.cells)
+        kernel = str(uuid.uuid4())
         self.write(self.dressed(*_before(asked), view=asked.view, live=True))
-        await self.flush()
-        if not any(asks_what_if(c) for c in book_of(asked).cells) and asked.fresh:
-            self.finish("<script>ops.done()</script></body></html>")
+        if asked.fresh and not sliders:
+            self.finish("</div><script>ops.done()</script></body></html>")
             return
+        if sliders:
+            self.settings["owners"][kernel] = self.owner
+            self.settings["cells"][kernel] = asyncio.get_running_loop().create_future()
+            self.write(boot.start(self, kernel))
+        await self.flush()
         queue: asyncio.Queue[str | None] = asyncio.Queue()
-        work = asyncio.ensure_future(self._work(asked, queue))
+        work = asyncio.ensure_future(self._work(asked, book, kernel, queue))
         try:
             while True:
                 try:
@@ -288,15 +257,19 @@ class LivePage(Page):
                 await self.flush()
         except StreamClosedError:
             work.cancel()
+        finally:
+            with contextlib.suppress(KeyError):
+                self.settings["cells"].pop(kernel).set_result(None)
         self.finish()
 
-    async def _work(self, asked: Wish, queue: asyncio.Queue[str | None]) -> None:
+    async def _work(
+        self, asked: Wish, book: Any, kernel: str, queue: asyncio.Queue[str | None]
+    ) -> None:
         """Put the pieces of the live part into a queue; a failure is one sentence."""
-        kernel = ""
         try:
             async with self.settings["turn"]:
-                kernel = await self._kernel(asked)
-                async for text in self._pieces(asked, kernel):
+                await self._kernel(asked, kernel)
+                async for text in self._pieces(asked, book, kernel):
                     await queue.put(text)
         except asyncio.CancelledError:
             await self._end(kernel)
@@ -310,52 +283,45 @@ class LivePage(Page):
             await queue.put(trouble(sorry(reference), asked.language) + "</body></html>")  # fmt: skip
         await queue.put(None)
 
-    async def _kernel(self, asked: Wish) -> str:
-        """Start a kernel that belongs to this visit; the visit's oldest makes room."""
+    async def _kernel(self, asked: Wish, kernel: str) -> None:
+        """Start the kernel of this visit; the visit's oldest makes room."""
         manager, owners = self.kernel_manager, self.settings["owners"]
-        for gone in [k for k in owners if k not in manager]:
+        for gone in [k for k in owners if k not in manager and k not in self.settings["cells"]]:  # fmt: skip
             del owners[gone]
-        mine = [k for k, owner in owners.items() if owner == self.owner]
-        for old in mine[: max(0, len(mine) - MOST_OF_ONE + 1)]:
+        alive = [k for k in owners if k in manager]
+        mine = [k for k in alive if owners[k] == self.owner]
+        many = max(0, len(mine) - MOST_OF_ONE + 1), max(0, len(alive) - MOST + 1)
+        for old in {*mine[: many[0]], *alive[: many[1]]}:
             await self._end(old)
-        for old in list(owners)[: max(0, len(owners) - MOST + 1)]:
-            await self._end(old)
-        kernel = await manager.start_kernel(
+        owners[kernel] = self.owner
+        await manager.start_kernel(
+            kernel_id=kernel,
             kernel_name=kernels.NAME,
             path=str(places.notebooks()),
             env=environment(asked, self.request.reader),
         )
-        owners[kernel] = self.owner
-        return kernel
 
     async def _end(self, kernel: str) -> None:
         self.settings["owners"].pop(kernel, None)
         if kernel in self.kernel_manager:
             await self.kernel_manager.shutdown_kernel(kernel, now=True)
 
-    async def _pieces(self, asked: Wish, kernel: str) -> Any:
+    async def _pieces(self, asked: Wish, book: Any, kernel: str) -> Any:
         """Render the notebook with Voila and the house's template."""
         told = self.settings["told"]
-        page_config = get_page_config(
-            base_url="/", settings=self.settings, log=self.log, voila_configuration=told
-        )
         renderer = Renderer(
             request_handler=self, voila_configuration=told, traitlet_config=self.config,
             notebook_path=asked.entry.path.name, base_url="/",
             template_paths=self.settings["template_paths"],
             config_manager=self.config_manager, contents_manager=self.contents_manager,
-            kernel_spec_manager=self.kernel_spec_manager, page_config=copy.deepcopy(page_config),
+            kernel_spec_manager=self.kernel_spec_manager, page_config={},
         )  # fmt: skip
-        renderer.book = book_of(asked)
+        renderer.book = book
         await renderer.initialize()
         renderer.resources["story"] = Story(asked, self)
-        waiting = asyncio.ensure_future(_value(self.kernel_manager.get_kernel(kernel)))
+        waiting = self.kernel_manager.get_kernel(kernel)
         async for text, _ in renderer.generate_content_generator(kernel, waiting):
             yield text
-
-
-async def _value(thing: Any) -> Any:
-    return thing
 
 
 def _before(asked: Wish) -> tuple[str, str]:

@@ -7,9 +7,19 @@ function send(url,body){return fetch(url,{method:"POST",headers:{"X-XSRFToken":c
 function state(){return document.getElementById("ops-state");}
 var kernel="",begun=Date.now();
 ops.kernel=function(id){kernel=id;};
+// The widgets' scripts come once the page has been painted; they wait for the cells themselves.
+ops.boot=function(all,entries){
+  var begun=false;
+  function go(){if(begun)return;begun=true;
+    entries.forEach(function(e){var l=document.createElement("link");l.rel="preload";l.as="script";l.href=e;document.head.appendChild(l);});add(all);}
+  requestAnimationFrame(function(){setTimeout(go,0);});setTimeout(go,400);};
 // Still pictures wait for their scripts until the sliders are there: those come first.
 ops.hold=root.classList.contains("with-kernel");
-function release(){if(ops.hold){ops.hold=false;ops.enliven(document);}}
+function release(){
+  if(!ops.hold)return;ops.hold=false;
+  if(window.Plotly||!ops.charts)return ops.enliven(document);
+  add(ops.charts).onload=function(){ops.enliven(document);};}
+function add(src){var s=document.createElement("script");s.src=src;document.head.appendChild(s);return s;}
 if(ops.hold)setTimeout(release,15000);
 ops.progress=function(at,count){var s=state();if(s){var p=s.querySelector("progress");p.max=count;p.value=at;}};
 ops.trouble=function(t){
@@ -44,7 +54,7 @@ function dress(){
     var box=live.querySelector(".widget-slider");
     if(!box||live.dataset.dressed)return;live.dataset.dressed="1";
     var slot=live.parentNode;if(slot.classList.contains("ops-slot"))Array.from(slot.children).forEach(function(c){c.style.display=c===live?"":"none";});
-    var s=state();if(s)s.hidden=true;root.dataset.live=Date.now()-begun;setTimeout(release,50);
+    var s=state();if(s)s.hidden=true;root.dataset.live=Date.now()-begun;setTimeout(release,400);
     var tools=document.createElement("div");tools.className="ops-tools";
     var copy=document.createElement("button");copy.type="button";copy.textContent=word("Copy link to this setting","复制此设置的链接");
     copy.onclick=function(){

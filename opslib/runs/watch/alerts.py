@@ -72,6 +72,7 @@ def tell(company: str, now: dt.datetime | None = None) -> list[tuple[str, Text]]
     now = now or dt.datetime.now()
     with manifest.alone(f"{company}-alerts"):
         holds = gather(company, now)
+        _own_up(company, now)
         told = _open(company, {a.cause for a in holds}, now)
         return [
             line for alert in holds for line in _tell_one(company, alert, told, now)
@@ -82,21 +83,43 @@ def once(
     company: str, cause: str, channel: dict[str, Any], message: send.Message
 ) -> bool:
     """Send a message through a channel unless this cause went through it before."""
-    name = send.name(channel)
     with manifest.alone(f"{company}-alerts"):
-        if any(n["cause"] == cause and n["channel"] == name for n in _notes(company)):
+        if (cause, send.name(channel)) in _standing(company):
             return False
-        send.send(channel, message)
-        _note(
-            company,
-            {"cause": cause, "channel": name, "kind": "message"},
-            dt.datetime.now(),
-        )
+        told = {"cause": cause, "channel": send.name(channel), "kind": "message"}
+        _deliver(company, told, channel, message, dt.datetime.now())
     return True
 
 
+def _deliver(
+    company: str, told: dict[str, Any], channel: dict[str, Any],
+    message: send.Message, now: dt.datetime,
+) -> None:  # fmt: skip
+    """Send; noted before and after, so that a kill in between never sends it twice."""
+    _note(company, {**told, "state": "sending"}, now)
+    try:
+        send.send(channel, message)
+    except OpslibError:
+        _note(company, {**told, "state": "unsent"}, now)
+        raise
+    _note(company, told, now)
+
+
+def _own_up(company: str, now: dt.datetime) -> None:
+    """Log what may not have arrived because its sender was ended in between."""
+    for told in _standing(company).values():
+        if told.get("state") == "sending":
+            what = say(
+                "Whether {channel} got the message about {cause} is not known; its sender was ended. It is not sent again.",
+                channel=told["channel"],
+                cause=told["cause"],
+            )
+            log.note("error", what.en, company=company, exit="alert uncertain")
+            _note(company, {**told, "state": "uncertain"}, now)
+
+
 def _tell_one(
-    company: str, alert: Alert, told: list[dict[str, Any]], now: dt.datetime
+    company: str, alert: Alert, told: set[tuple[str, str]], now: dt.datetime
 ) -> Iterator[tuple[str, Text]]:
     channels = companies.read(company).alerts
     budget = min(
@@ -104,7 +127,7 @@ def _tell_one(
     )
     for channel in channels:
         name = send.name(channel)
-        if any(n["cause"] == alert.cause and n["channel"] == name for n in told):
+        if (alert.cause, name) in told:
             continue
         if alert.kind in STATISTICS and _spent(company, name, now) >= budget:
             yield "waiting", alert.what
@@ -116,14 +139,14 @@ def _tell_one(
             text=alert.what.in_language(channel.get("language", "en")),
             link=channel.get("link", ""),
         )
+        about = {"cause": alert.cause, "channel": name, "kind": alert.kind}
         try:
-            send.send(channel, message)
+            _deliver(company, about, channel, message, now)
         except OpslibError as error:
             what = words.text(error.args[0])
             log.note("error", what.en, company=company, exit="alert failed")
             yield "failed", what
             continue
-        _note(company, {"cause": alert.cause, "channel": name, "kind": alert.kind}, now)
         log.note("info", alert.what.en, company=company, exit="alert sent")
         yield "sent", alert.what
 
@@ -208,23 +231,34 @@ def _ranges(company: str) -> Iterator[Alert]:
             )
 
 
-def _open(company: str, holds: set[str], now: dt.datetime) -> list[dict[str, Any]]:
-    """Return what was told and still holds; note what has passed."""
+def _standing(company: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the last note of each cause and channel that was told and has not passed."""
     told: dict[tuple[str, str], dict[str, Any]] = {}
     for note in _notes(company):
         if note["kind"] == "passed":
             told = {k: n for k, n in told.items() if k[0] != note["cause"]}
-        elif note["kind"] != "message":
+        elif note.get("state") == "unsent":
+            told.pop((note["cause"], note["channel"]), None)
+        else:
             told[note["cause"], note["channel"]] = note
+    return told
+
+
+def _open(company: str, holds: set[str], now: dt.datetime) -> set[tuple[str, str]]:
+    """Return what was told and still holds; note what has passed."""
+    told = [k for k, n in _standing(company).items() if n["kind"] != "message"]
     for cause in {c for c, _ in told} - holds:
         _note(company, {"cause": cause, "channel": "", "kind": "passed"}, now)
-    return [n for (cause, _), n in told.items() if cause in holds]
+    return {(cause, channel) for cause, channel in told if cause in holds}
 
 
 def _spent(company: str, channel: str, now: dt.datetime) -> int:
     week = (now - dt.timedelta(days=7)).isoformat()
     return sum(
-        n["kind"] in STATISTICS and n["channel"] == channel and n["when"] > week
+        n["kind"] in STATISTICS
+        and n["channel"] == channel
+        and n["when"] > week
+        and "state" not in n
         for n in _notes(company)
     )
 
