@@ -25,7 +25,6 @@ import urllib.request
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-BESIDE = ("inventory/reorder_plan", "budget/budget_risk", "market/price_sensitivity")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 EYE = """window.seen={};(function eye(){
  for(const [name,what] of [["first",".ops-headline"],["live",".noUi-handle"]]){
@@ -87,7 +86,7 @@ def _measure(pages: tuple[str, ...], viewers: int) -> None:
             browser = play.chromium.launch(
                 executable_path="/usr/bin/chromium", args=FLAGS
             )
-            first, live = _beside(browser, ours, plain, [p for p in BESIDE if p in pages])  # fmt: skip
+            first, live = _beside(browser, ours, plain, pages)  # fmt: skip
             slow = _latency(browser, ours, pages)
             browser.close()
         _viewers(ours, viewers, pages[0], servers[0].pid)
@@ -102,13 +101,13 @@ def _measure(pages: tuple[str, ...], viewers: int) -> None:
 
 
 def _beside(
-    browser: object, ours: int, plain: int, pages: list[str]
+    browser: object, ours: int, plain: int, pages: tuple[str, ...]
 ) -> tuple[float, float]:
     print(f"{'page':28}{'first':>8}{'plain':>8}{'live':>8}{'plain':>8}   seconds")
     rows = []
     for page in pages:
-        here = [_open(browser, f"http://127.0.0.1:{ours}/live/demo/{page}") for _ in range(7)]  # fmt: skip
-        there = [_open(browser, f"http://127.0.0.1:{plain}/voila/render/{page}.ipynb") for _ in range(3)]  # fmt: skip
+        here = [_open(browser, f"http://127.0.0.1:{ours}/live/demo/{page}") for _ in range(5)]  # fmt: skip
+        there = [_open(browser, f"http://127.0.0.1:{plain}/voila/render/{page}.ipynb") for _ in range(2)]  # fmt: skip
         told = [statistics.median(t[i] for t in times) for i in (0, 1) for times in (here, there)]  # fmt: skip
         rows.append(told)
         print(f"{page:28}" + "".join(f"{t:8.2f}" for t in told), flush=True)

@@ -62,9 +62,9 @@ class ForkedProvisioner(LocalProvisioner):
         """Wait until the kernel's sockets are there: who knocks too early waits longer."""
         at = self.parent
         ports = (at.shell_port, at.iopub_port, at.stdin_port, at.control_port, at.hb_port)  # fmt: skip
-        until = time.monotonic() + (5 if at.transport == "ipc" else 0)
-        while time.monotonic() < until and self.process.poll() is None:
-            if all(Path(f"{at.ip}-{port}").exists() for port in ports):
+        for _ in range(1000 if at.transport == "ipc" else 0):
+            there = all(Path(f"{at.ip}-{port}").exists() for port in ports)
+            if there or self.process.poll() is not None:
                 break
             await asyncio.sleep(0.005)
 

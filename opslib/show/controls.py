@@ -130,8 +130,12 @@ def cases_html(told: dict[str, Any], language: str = "en") -> str:
 def bundle(
     what_if: WhatIf, language: str | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the output of a what-if and its metadata: live widget and HTML table."""
-    told = cases(what_if)
+    """Return the output of a what-if and its metadata: live widget and HTML table.
+
+    A page whose report shows the cases already (`OPSLIB_CASES=none`) gets no table.
+    """
+    known = os.environ.get("OPSLIB_CASES") == "none"
+    told = {"labels": [], "rows": []} if known else cases(what_if)
     language = language or words.spoken_language()
     shown = {"text/html": cases_html(told, language), "text/plain": "what-if"}
     widget = live(what_if)
@@ -141,19 +145,25 @@ def bundle(
 
 
 def live(what_if: WhatIf) -> Any:
-    """Return the widget: sliders and, below, the outcome of where they stand."""
+    """Return the widget: sliders and, below, the outcome of where they stand.
+
+    All share their layout and style: each of its own is one more thing that a kernel
+    has to make and a browser to build before the sliders are there.
+    """
     import ipywidgets as widgets
 
     first = _setting(what_if)
+    plain, wide = widgets.Layout(), widgets.Layout(width="min(100%, 560px)")
+    look = widgets.HTML.style.klass(), widgets.FloatSlider.style.klass()
     turned = {
         s.name: widgets.FloatSlider(
             value=first[s.name], min=s.low, max=s.high, step=s.step,
             readout_format=".0%" if s.kind == "percent" else ",.0f" if s.step >= 1 else ".2f",
-            continuous_update=False, layout=widgets.Layout(width="min(100%, 560px)"),
+            continuous_update=False, layout=wide, style=look[1],
         )
         for s in what_if.sliders
     }  # fmt: skip
-    place = widgets.HTML()
+    place = widgets.HTML(layout=plain, style=look[0])
 
     def show(_: object = None) -> None:
         try:
@@ -170,21 +180,24 @@ def live(what_if: WhatIf) -> Any:
         for slider in what_if.sliders:
             turned[slider.name].value = slider.value
 
-    back = widgets.Button(description=str(say("Reset")))
+    back = widgets.Button(description=str(say("Reset")), layout=plain)
     back.on_click(reset)
     for control in turned.values():
         control.observe(show, names="value")
     show()
     rows = [
-        widgets.VBox(
-            [
-                widgets.HTML(f'<span class="ops-slider-name">{escape(s.label)}</span>'),
-                turned[s.name],
-            ]
-        )
+        part
         for s in what_if.sliders
+        for part in (
+            widgets.HTML(
+                f'<span class="ops-slider-name">{escape(s.label)}</span>',
+                layout=plain,
+                style=look[0],
+            ),
+            turned[s.name],
+        )
     ]
-    return widgets.VBox([*rows, back, place])
+    return widgets.VBox([*rows, back, place], layout=plain)
 
 
 def _setting(what_if: WhatIf) -> dict[str, float]:

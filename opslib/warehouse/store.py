@@ -247,7 +247,5 @@ def _known_column(column: tables.Column, at: str) -> str:
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Give days their pandas type also where every value is missing."""
-    import pandas as pd
-
     days = [c for c in frame if str(frame[c].dtype).startswith("datetime64")]
-    return frame.assign(**{c: pd.to_datetime(frame[c]).astype("M8[ns]") for c in days})
+    return frame.astype(dict.fromkeys(days, "M8[ns]"))

@@ -123,6 +123,7 @@ def environment(asked: Wish, reader: Reader) -> dict[str, str]:
         "OPSLIB_LANGUAGE": asked.language,
         "OPSLIB_VIEWS": asked.view,
         "OPSLIB_SETTING": json.dumps(asked.setting),
+        "OPSLIB_CASES": "none" if asked.fresh else "all",
     }
     if reader.personal:
         sealed = os.environ.get("OPSLIB_KEY")
@@ -227,17 +228,15 @@ class LivePage(Page):
             what = Text("; ".join(t.en for t in lacking), "；".join(t.zh for t in lacking))  # fmt: skip
             return self.say_no(say("Not answered yet: {what}", what=what), 200)
         self.note(view=view, page=name)
-        await self._send(wanted)
-        return None
+        return await self._send(wanted)
 
-    async def _send(self, asked: Wish) -> None:
+    async def _send(self, asked: Wish) -> Any:
         book = books.book_of(asked.entry.path, asked.values, fresh=asked.fresh)
         sliders = any(books.asks_what_if(c) for c in book.cells)
         kernel = str(uuid.uuid4())
         self.write(self.dressed(*_before(asked), view=asked.view, live=True))
         if asked.fresh and not sliders:
-            self.finish("</div><script>ops.done()</script></body></html>")
-            return
+            return self.finish("</div><script>ops.done()</script></body></html>")
         if sliders:
             self.settings["owners"][kernel] = self.owner
             self.settings["cells"][kernel] = asyncio.get_running_loop().create_future()
@@ -260,7 +259,7 @@ class LivePage(Page):
         finally:
             with contextlib.suppress(KeyError):
                 self.settings["cells"].pop(kernel).set_result(None)
-        self.finish()
+        return self.finish()
 
     async def _work(
         self, asked: Wish, book: Any, kernel: str, queue: asyncio.Queue[str | None]

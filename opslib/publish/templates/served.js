@@ -12,7 +12,7 @@ ops.boot=function(all,entries){
   var begun=false;
   function go(){if(begun)return;begun=true;
     entries.forEach(function(e){var l=document.createElement("link");l.rel="preload";l.as="script";l.href=e;document.head.appendChild(l);});add(all);}
-  requestAnimationFrame(function(){setTimeout(go,0);});setTimeout(go,400);};
+  requestAnimationFrame(go);setTimeout(go,400);};
 // Still pictures wait for their scripts until the sliders are there: those come first.
 ops.hold=root.classList.contains("with-kernel");
 function release(){
@@ -65,7 +65,7 @@ function dress(){
       (navigator.clipboard?navigator.clipboard.writeText(u.href):Promise.reject()).then(function(){copy.textContent=word("Copied","已复制");},function(){copy.textContent=word("The address above is the link","上方地址即为链接");});};
     tools.appendChild(copy);live.appendChild(tools);});
   document.querySelectorAll(".widget-slider").forEach(function(w){
-    var handle=w.querySelector(".noUi-handle"),row=w.parentNode,label=row&&row.querySelector(".ops-slider-name");
+    var handle=w.querySelector(".noUi-handle"),row=w.previousElementSibling,label=row&&row.querySelector(".ops-slider-name");
     if(handle&&!handle.getAttribute("aria-label"))handle.setAttribute("aria-label",(label||w).textContent.trim()||word("slider","滑块"));
     var read=w.querySelector(".widget-readout");if(read&&!read.getAttribute("aria-label")){read.setAttribute("aria-label",(label||w).textContent.trim());read.setAttribute("role","textbox");}});}
 document.addEventListener("submit",function(e){

@@ -146,9 +146,9 @@ def _tell_one(
             what = words.text(error.args[0])
             log.note("error", what.en, company=company, exit="alert failed")
             yield "failed", what
-            continue
-        log.note("info", alert.what.en, company=company, exit="alert sent")
-        yield "sent", alert.what
+        else:
+            log.note("info", alert.what.en, company=company, exit="alert sent")
+            yield "sent", alert.what
 
 
 def _of_question(
