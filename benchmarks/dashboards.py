@@ -33,9 +33,9 @@ EYE = """window.seen={};(function eye(){
    requestAnimationFrame(()=>setTimeout(()=>{window.seen[name]=performance.now();},0));}}
  if(!window.seen.live)setTimeout(eye,10);})();"""
 TURN = """()=>new Promise(done=>{
- const live=document.querySelector(".ops-live"),read=()=>live.querySelector("[data-setting]");
- const handle=live.querySelectorAll(".noUi-handle")[0],before=read().dataset.setting,begun=performance.now();
- const eye=new MutationObserver(()=>{if(read()&&read().dataset.setting!==before){eye.disconnect();
+ const live=document.querySelector(".ops-live"),read=()=>live.querySelector("[data-curve]");
+ const handle=live.querySelectorAll(".noUi-handle")[0],before=read().dataset.curve,begun=performance.now();
+ const eye=new MutationObserver(()=>{if(read()&&read().dataset.curve!==before){eye.disconnect();
    requestAnimationFrame(()=>done(performance.now()-begun));}});
  eye.observe(live,{childList:true,subtree:true});
  handle.dispatchEvent(new KeyboardEvent("keydown",{key:window.benchKey,bubbles:true}));
@@ -129,7 +129,7 @@ def _open(browser, address: str) -> tuple[float, float]:
 
 
 def _latency(browser, port: int, pages: tuple[str, ...]) -> float:
-    print(f"\n{'page':28}{'median':>8}{'worst':>8}   ms from a turned slider to its redrawn outcome")  # fmt: skip
+    print(f"\n{'page':28}{'median':>8}{'worst':>8}   ms from a turned slider to its redrawn picture")  # fmt: skip
     slowest = 0.0
     for name in pages:
         page = browser.new_page(viewport={"width": 1200, "height": 900})

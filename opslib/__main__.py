@@ -6,6 +6,7 @@ Long because every verb says each of its options in words.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -26,7 +27,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Company = Annotated[str, typer.Option(help="Whose data, such as demo.")]
+Company = Annotated[
+    str,
+    typer.Option(
+        help="Whose data, such as demo.", callback=lambda company: _speak(company)
+    ),
+]
 Language = Annotated[str, typer.Option(help="en or zh; empty: the company's own.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Take the best guess, ask nothing.")]
 
@@ -83,7 +89,6 @@ def load(
     """Load what is new. Example: opslib load --company retailer."""
     from opslib.warehouse import intake
 
-    _speak(company)
     print(intake.load(company, mapping).report())
 
 
@@ -92,7 +97,6 @@ def check(company: Company = "demo", language: Language = "") -> None:
     """Judge the data's quality. Example: opslib check --company demo."""
     from opslib.publish import quality
 
-    _speak(company)
     print(quality.publish(company, language=language))
 
 
@@ -127,7 +131,6 @@ def run(
 
     if demo:
         _demo_if_needed(company)
-    _speak(company)
     batch = runs.run(
         company,
         names or None,
@@ -163,7 +166,6 @@ def replay(
     """Go through past months, to score them. Example: opslib replay --months 24."""
     from opslib.runs.score import replay as past
 
-    _speak(company)
     batch = past.replay(company, names or None, months=months, jobs=jobs)
     _publish(company, changed=True)
     print(batch.summary())
@@ -186,7 +188,6 @@ def decide(
     """Keep a decision. Example: opslib decide inventory/reorder_plan 1 accept --by Li."""
     from opslib.runs.score import decisions
 
-    _speak(company)
     told = decisions.decide(
         company, key, action, choice, by=by, why=why, until=until, reached=reached
     )
@@ -198,7 +199,6 @@ def decide(
 @app.command()
 def publish(company: Company = "demo") -> None:
     """Make reports and gallery again. Example: opslib publish."""
-    _speak(company)
     _publish(company, changed=True)
     _where_to_go(company)
 
@@ -260,7 +260,6 @@ def status(company: Company = "demo") -> None:
     """Show what ran, what failed, how old it is. Example: opslib status."""
     from opslib.runs.keep import status as state
 
-    _speak(company)
     print(state.report(company))
 
 
@@ -299,7 +298,6 @@ def schedule(
     """Show what is due and why. Example: opslib schedule --write systemd --at 05:15."""
     from opslib.runs.watch import schedule as plan
 
-    _speak(company)
     if write:
         for path in plan.write(company, write, to, at=at):
             print(_short(path))
@@ -320,7 +318,6 @@ def alert(
     from opslib.publish import weekly
     from opslib.runs.watch import alerts
 
-    _speak(company)
     told = alerts.tell(company) + (weekly.tell(company) if monday else [])
     names = {
         "sent": say("sent"),
@@ -343,7 +340,6 @@ def diff(
     """Show how two runs' numbers differ, and why. Example: opslib diff 12ab 34cd."""
     from opslib.runs.keep import changes
 
-    _speak(company)
     one, other = (changes.of_key(company, key) for key in (old, new))
     print(changes.difference(one, other))
 
@@ -357,7 +353,6 @@ def prune(
     """Show what may go, then ask. Example: opslib prune --days 90."""
     from opslib.runs.keep import prune as pruning
 
-    _speak(company)
     leaving = pruning.plan(company, days=days)
     print(pruning.told(leaving))
     if leaving and not yes:
@@ -374,7 +369,6 @@ def backup(
     """Keep warehouse, decisions and runs in one file. Example: opslib backup."""
     from opslib.runs.keep import backup as keeping
 
-    _speak(company)
     print(
         say("The backup stands at {place}.", place=_short(keeping.backup(company, to)))
     )
@@ -408,7 +402,6 @@ def upgrade(
     """Bring a company's data to this opslib, or back. Example: opslib upgrade."""
     from opslib.runs.keep import upgrade as moving
 
-    _speak(company)
     print(moving.back(company) if back else moving.upgrade(company))
 
 
@@ -432,7 +425,6 @@ def forget(
     from opslib.runs.keep import forget as forgetting
     from opslib.warehouse import people
 
-    _speak(company)
     if not yes:
         typer.confirm(
             say("Remove customer {number} for good?", number=number), abort=True
@@ -476,12 +468,17 @@ def main() -> None:
         sys.exit(2)
 
 
-def _speak(company: str) -> None:
-    """Speak the company's language, unless the environment names another."""
+def _speak(company: str) -> str:
+    """Speak the company's language, unless the environment names another.
+
+    A company that is not there is for the command to complain of.
+    """
     from opslib.warehouse import company as companies
 
     if not os.environ.get("OPSLIB_LANGUAGE"):
-        words.speak(companies.read(company).language)
+        with contextlib.suppress(OpslibError):
+            words.speak(companies.read(company).language)
+    return company
 
 
 def _demo_if_needed(company: str) -> None:

@@ -97,6 +97,7 @@ def scenario(told: Outlook, bills: pd.DataFrame, *, own: str) -> WhatIf:
             table=Table(
                 name="scenario", title=say("What changes"), frame=frame, headings=heads
             ),
+            value=(float(won.mean()), *map(float, np.quantile(won, [0.1, 0.9]))),
         )
 
     sliders = [
@@ -144,7 +145,12 @@ def scenario(told: Outlook, bills: pd.DataFrame, *, own: str) -> WhatIf:
         {"rate": 0.1},
         {"hires": 3},
     ]
-    return WhatIf(sliders=sliders, compute=compute, cases=cases)
+    return WhatIf(
+        sliders=sliders,
+        compute=compute,
+        cases=cases,
+        measure=_head(say("Result of the year"), "money", own),
+    )
 
 
 def headroom(told: Cash, bills: pd.DataFrame, *, own: str, credit: float) -> WhatIf:
@@ -183,6 +189,7 @@ def headroom(told: Cash, bills: pd.DataFrame, *, own: str, credit: float) -> Wha
                 credit=credit + more,
                 currency=own,
             ),
+            value=(float(last["by_then"]),) * 3,
         )
 
     sliders = [
@@ -230,7 +237,12 @@ def headroom(told: Cash, bills: pd.DataFrame, *, own: str, credit: float) -> Wha
         {"rate": 0.1},
         {"sales": -0.1, "more": round(most / 2, -3)},
     ]
-    return WhatIf(sliders=sliders, compute=compute, cases=cases)
+    return WhatIf(
+        sliders=sliders,
+        compute=compute,
+        cases=cases,
+        measure=_head(say("Chance of running short"), "percent"),
+    )
 
 
 def draft(made: Draft, *, own: str) -> WhatIf:
@@ -256,7 +268,7 @@ def draft(made: Draft, *, own: str) -> WhatIf:
             short=words.percent(float((made.revenue < revenue).mean())),
             less=words.percent(float((drawn < revenue - cost).mean())),
         )
-        return Outcome(headline=headline)
+        return Outcome(headline=headline, value=(revenue - cost,) * 3)
 
     sliders = [
         Slider(
@@ -290,6 +302,7 @@ def draft(made: Draft, *, own: str) -> WhatIf:
     return WhatIf(
         sliders=sliders,
         compute=compute,
+        measure=_head(say("Result of the year"), "money", own),
         cases=[
             {},
             {"growth": -0.05},

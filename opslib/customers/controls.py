@@ -9,6 +9,7 @@ from opslib import words
 from opslib.customers.answer import plan_table, record_headline, record_table
 from opslib.customers.care.actions import Terms, plan_contacts
 from opslib.customers.care.record import record as record_of
+from opslib.findings import heading
 from opslib.show import Outcome, Slider, WhatIf
 from opslib.words import catalogue
 
@@ -55,7 +56,11 @@ def contacts(
             spent=words.money(len(called) * cost, currency),
             gain=words.money(float(called["gain"].sum()), currency),
         )
-        return Outcome(headline=headline, table=plan_table(plan, currency))
+        return Outcome(
+            headline=headline,
+            table=plan_table(plan, currency),
+            value=(float(called["gain"].sum()),) * 3,
+        )
 
     start = {
         "number": float(min(terms.contacts, most)),
@@ -109,7 +114,12 @@ def contacts(
         start | {"saved": terms.saved / 2},
         start | {"least": round(top / 2)},
     ]
-    return WhatIf(sliders=sliders, compute=compute, cases=cases)
+    return WhatIf(
+        measure=heading(say("Expected gain"), "money", currency),
+        sliders=sliders,
+        compute=compute,
+        cases=cases,
+    )
 
 
 def record(
@@ -146,6 +156,7 @@ def record(
         return Outcome(
             headline=record_headline(told, gain, currency),
             table=record_table(told, currency),
+            value=(float(gain),) * 3,
         )
 
     sliders = [
@@ -179,4 +190,9 @@ def record(
     ]
     shown = sorted({first, *(float(p) for p in (1, 2, 3, 10, 100) if p <= len(order))})
     cases = [{"place": p, "cost": terms.cost, "saved": terms.saved} for p in shown]
-    return WhatIf(sliders=sliders, compute=compute, cases=cases)
+    return WhatIf(
+        measure=heading(say("Gain of a contact"), "money", currency),
+        sliders=sliders,
+        compute=compute,
+        cases=cases,
+    )

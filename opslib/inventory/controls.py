@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from opslib import words
+from opslib.findings import heading
 from opslib.show import Outcome, Slider, WhatIf
 from opslib.words import catalogue
 
@@ -52,7 +53,8 @@ def service(
                 units=words.number(stock), money=words.money(money, currency),
                 fill=words.percent(fill, 1), whole=words.money(weekly + kept, currency),
                 hold=words.money(kept, currency), lost=words.money(weekly, currency),
-            )
+            ),
+            value=(weekly + kept,) * 3,
         )  # fmt: skip
 
     sliders = [
@@ -97,4 +99,9 @@ def service(
         {"level": x, "lead_change": y}
         for x, y in ((level, 0), (0.8, 0), (0.95, 0), (level, -1), (level, 1))
     ]
-    return WhatIf(sliders=sliders, compute=compute, cases=cases)
+    return WhatIf(
+        measure=heading(say("Cost of stock and lost sales a week"), "money", currency),
+        sliders=sliders,
+        compute=compute,
+        cases=cases,
+    )

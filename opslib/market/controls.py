@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from opslib import words
+from opslib.findings import heading
 from opslib.market import options
 from opslib.market.answer import _part, chance, points, profits_table
 from opslib.market.choosing import prices, simulate
@@ -45,7 +46,8 @@ def ratings(study: Study) -> WhatIf:
                 score=points(score),
                 low=points(max(-100, score - 1.96 * spread)),
                 high=points(min(100, score + 1.96 * spread)),
-            )
+            ),
+            value=(score, score - 1.96 * spread, score + 1.96 * spread),
         )
 
     sliders = [
@@ -61,6 +63,7 @@ def ratings(study: Study) -> WhatIf:
     ]
     still = dict.fromkeys(parts, 0.0)
     return WhatIf(
+        measure=heading(say("Recommendation score"), "number", digits=1),
         sliders=sliders,
         compute=compute,
         cases=[still, *(still | {p: 0.5} for p in parts)],
@@ -94,7 +97,8 @@ def price(study: PriceStudy, *, price_now: float, currency: str) -> WhatIf:
                 more=words.money(more[0], currency),
                 mlow=words.money(more[1], currency),
                 mhigh=words.money(more[2], currency),
-            )
+            ),
+            value=tuple(100 * x for x in told["profit"]),
         )
 
     start = min(max(price_now, low), high)
@@ -123,6 +127,7 @@ def price(study: PriceStudy, *, price_now: float, currency: str) -> WhatIf:
     best = round(2 * found.best.value) / 2
     still = {"price": start, "cost": found.cost}
     return WhatIf(
+        measure=heading(say("Profit from 100 people"), "money", currency),
         sliders=sliders,
         compute=compute,
         cases=[
@@ -177,7 +182,8 @@ def offer(
                 more=cash["m"][0],
                 mlow=cash["m"][1],
                 mhigh=cash["m"][2],
-            )
+            ),
+            value=tuple(simulate.ends(told[:, 0] * margin * people, found.sets)),
         )
 
     legend = ", ".join(f"{k + 1} {f}" for k, f in enumerate(features))
@@ -218,7 +224,12 @@ def offer(
         start | {ours: start[ours] + 2},
         start | {ours: start[ours] - 2},
     ]
-    return WhatIf(sliders=sliders, compute=compute, cases=cases)
+    return WhatIf(
+        measure=heading(say("Profit"), "money", currency),
+        sliders=sliders,
+        compute=compute,
+        cases=cases,
+    )
 
 
 def share(told: Trend, *, category: str = "", currency: str) -> WhatIf:
@@ -258,7 +269,8 @@ def share(told: Trend, *, category: str = "", currency: str) -> WhatIf:
                 low=words.money(sales * (1 - side[0]), currency),
                 high=words.money(sales * (1 + side[1]), currency),
                 share=words.percent(share, 1),
-            )
+            ),
+            value=(sales, sales * (1 - side[0]), sales * (1 + side[1])),
         )
 
     still = {"won": 0.0, "growth": round(told.growth.value, 2)}
@@ -282,6 +294,7 @@ def share(told: Trend, *, category: str = "", currency: str) -> WhatIf:
         ),
     ]
     return WhatIf(
+        measure=heading(say("Our sales of the coming months"), "money", currency),
         sliders=sliders,
         compute=compute,
         cases=[
@@ -317,6 +330,7 @@ def option(found: Comparison, *, currency: str) -> WhatIf:
                 risk=chance(best["worse"]),
             ),
             table=profits_table(table, currency),
+            value=tuple(best[["profit", "profit_low", "profit_high"]]),
         )
 
     still = {"market": 0.0, "cost": 0.0, "spend": 0.0}
@@ -341,6 +355,7 @@ def option(found: Comparison, *, currency: str) -> WhatIf:
         for n in still
     ]
     return WhatIf(
+        measure=heading(say("Profit of the best option"), "money", currency),
         sliders=sliders,
         compute=compute,
         cases=[

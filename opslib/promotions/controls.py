@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from opslib import words
-from opslib.findings import Heading, Table
+from opslib.findings import Heading, Table, heading
 from opslib.promotions.journeys import kept_without
 from opslib.show import Outcome, Slider, WhatIf
 from opslib.words import Text, catalogue
@@ -91,6 +91,7 @@ def budget(curve: ResponseCurve, split: Split, *, currency: str) -> WhatIf:
                 frame=frame,
                 headings=head,
             ),
+            value=(float(added.mean()), float(low), float(high)),
         )
 
     least, most = float(curve.seen[:, 0].sum()), float(curve.seen[:, 1].sum())
@@ -129,7 +130,12 @@ def budget(curve: ResponseCurve, split: Split, *, currency: str) -> WhatIf:
         {"budget": min(most, 1.2 * base)},
         {"budget": min(most, 1.2 * base), **best},
     ]
-    return WhatIf(sliders=sliders, compute=compute, cases=cases)
+    return WhatIf(
+        measure=heading(say("Added sales a week"), "money", currency),
+        sliders=sliders,
+        compute=compute,
+        cases=cases,
+    )
 
 
 def without(paths: pd.DataFrame, credit: Credit) -> WhatIf:
@@ -148,7 +154,8 @@ def without(paths: pd.DataFrame, credit: Credit) -> WhatIf:
         return Outcome(
             headline=say(
                 "Without {gone}, paths keep {kept} of purchases ({count}).", **told
-            )
+            ),
+            value=(kept,) * 3,
         )
 
     sliders = [
@@ -163,5 +170,8 @@ def without(paths: pd.DataFrame, credit: Credit) -> WhatIf:
         for k, c in names.items()
     ]
     return WhatIf(
-        sliders=sliders, compute=compute, cases=[{}, *({k: 0.0} for k in names)]
+        measure=heading(say("Purchases kept"), "percent"),
+        sliders=sliders,
+        compute=compute,
+        cases=[{}, *({k: 0.0} for k in names)],
     )

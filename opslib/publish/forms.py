@@ -26,9 +26,8 @@ def of(entry: listing.Entry, company: str, language: str) -> dict[str, Any]:
         if p.name == "company":
             continue
         whole = {"int": "number", "float": "number", "bool": "select"}
-        default = p.default
-        if isinstance(default, list):
-            default = "; ".join(map(str, default))
+        listed = isinstance(p.default, list)
+        default = "; ".join(map(str, p.default)) if listed else p.default
         fields.append(
             {
                 "name": p.name, "default": default, "low": p.low, "high": p.high,

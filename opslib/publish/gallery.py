@@ -180,22 +180,14 @@ def reader_name(reader: str) -> Text:
 
 def _others(company: str) -> list[dict[str, str]]:
     """Link the galleries of the other companies."""
-    found = []
-    for path in sorted(places.data().glob("warehouse/*.duckdb")):
-        name = path.stem
-        if name == company:
-            continue
-        page = places.reports() / ("" if name == "demo" else name) / "index.html"
-        if page.is_file():
-            href = (
-                f"{name}/index.html"
-                if company == "demo"
-                else "../index.html"
-                if name == "demo"
-                else f"../{name}/index.html"
-            )
-            found.append({"name": name, "href": href})
-    return found
+    up = "" if company == "demo" else "../"
+    others = [p.stem for p in sorted(places.data().glob("warehouse/*.duckdb"))]
+    pages = {n: ("" if n == "demo" else f"{n}/") + "index.html" for n in others}
+    return [
+        {"name": name, "href": up + page}
+        for name, page in pages.items()
+        if name != company and (places.reports() / page).is_file()
+    ]
 
 
 def _tile(

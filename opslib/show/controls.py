@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
 from collections.abc import Callable
@@ -9,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from opslib import words
-from opslib.findings import Table
-from opslib.show import stills, tables
+from opslib.findings import Heading, Table
+from opslib.show import curve, tables
 from opslib.show.card import escape
 from opslib.words import Text, catalogue
 
@@ -49,12 +51,12 @@ class Outcome:
     Attributes:
         headline: One sentence with the numbers.
         table: Rows, or None.
-        figure: A Plotly figure, or None.
+        value: The quantity that the picture follows, with the ends of its range.
     """
 
     headline: Text
     table: Table | None = None
-    figure: Any = None
+    value: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +67,13 @@ class WhatIf:
         sliders: What may be turned.
         compute: Named values to an outcome; instant, no warehouse.
         cases: Values for which the report shows the outcome.
+        measure: How the outcomes' `value` reads, or None where there is none.
     """
 
     sliders: list[Slider]
     compute: Callable[..., Outcome]
     cases: list[dict[str, float]] = field(default_factory=list)
+    measure: Heading | None = None
 
 
 def clamp(slider: Slider, value: object) -> float:
@@ -97,7 +101,7 @@ def cases(what_if: WhatIf) -> dict[str, Any]:
         rows.append(
             {
                 "values": [
-                    _written(s, told[s.name]).to_dict() for s in what_if.sliders
+                    curve.written(s, told[s.name]).to_dict() for s in what_if.sliders
                 ],
                 "headline": outcome.headline.to_dict(),
             }
@@ -163,18 +167,26 @@ def live(what_if: WhatIf) -> Any:
         )
         for s in what_if.sliders
     }  # fmt: skip
-    place = widgets.HTML(layout=plain, style=look[0])
+    place, picture, below = (widgets.HTML(layout=plain, style=look[0]) for _ in "abc")
 
-    def show(_: object = None) -> None:
+    def stand() -> dict[str, float]:
+        return {s.name: round(clamp(s, turned[s.name].value), 10) for s in what_if.sliders}  # fmt: skip
+
+    def draw(slider: Slider) -> None:
+        with contextlib.suppress(Exception):
+            picture.value = curve.html(what_if, stand(), slider)
+
+    def tell() -> None:
         try:
-            values = {
-                s.name: round(clamp(s, turned[s.name].value), 10)
-                for s in what_if.sliders
-            }
-            place.value = _outcome_html(what_if.compute(**values), values)
+            values = stand()
+            place.value, below.value = _outcome_html(what_if.compute(**values), values)
         except Exception:  # the browser must never see a traceback
             sorry = say("This setting cannot be worked out; choose another.")
             place.value = f'<p class="ops">{escape(sorry)}</p>'
+
+    def show(slider: Slider) -> None:
+        tell()
+        draw(slider)
 
     def reset(_: object = None) -> None:
         for slider in what_if.sliders:
@@ -182,9 +194,12 @@ def live(what_if: WhatIf) -> Any:
 
     back = widgets.Button(description=str(say("Reset")), layout=plain)
     back.on_click(reset)
-    for control in turned.values():
-        control.observe(show, names="value")
-    show()
+    for slider in what_if.sliders:
+        turned[slider.name].observe(lambda _, s=slider: show(s), names="value")
+    tell()
+    # Sliders do not wait for the first picture; where nothing turns, there is none.
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop().call_later(0.1, draw, what_if.sliders[0])
     rows = [
         part
         for s in what_if.sliders
@@ -197,7 +212,7 @@ def live(what_if: WhatIf) -> Any:
             turned[s.name],
         )
     ]
-    return widgets.VBox([*rows, back, place], layout=plain)
+    return widgets.VBox([*rows, back, place, picture, below], layout=plain)
 
 
 def _setting(what_if: WhatIf) -> dict[str, float]:
@@ -206,25 +221,8 @@ def _setting(what_if: WhatIf) -> dict[str, float]:
     return {s.name: clamp(s, asked.get(s.name, s.value)) for s in what_if.sliders}
 
 
-def _outcome_html(outcome: Outcome, setting: dict[str, float]) -> str:
+def _outcome_html(outcome: Outcome, setting: dict[str, float]) -> tuple[str, str]:
+    """Return what stands above and below the picture."""
     told = escape(json.dumps(setting))
-    parts = [
-        f'<p class="ops ops-headline" data-setting="{told}">{escape(outcome.headline)}</p>'
-    ]
-    if outcome.figure is not None:
-        parts.append(
-            f'<div class="ops">{stills.svg(outcome.figure.to_plotly_json())}</div>'
-        )
-    if outcome.table is not None:
-        parts.append(tables.html(outcome.table, words.spoken_language()))
-    return "".join(parts)
-
-
-def _written(slider: Slider, value: float) -> Text:
-    if slider.kind == "percent":
-        return words.percent(value, 1 if slider.step < 0.01 else 0)
-    if slider.kind == "money":
-        return words.money(value, slider.unit or "CNY")
-    if slider.step < 1:
-        return words.number(value, 1 if slider.step >= 0.1 else 2)
-    return words.number(value)
+    table = tables.html(outcome.table, words.spoken_language()) if outcome.table else ""
+    return f'<p class="ops ops-headline" data-setting="{told}">{escape(outcome.headline)}</p>', table  # fmt: skip

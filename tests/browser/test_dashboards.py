@@ -37,7 +37,9 @@ def _turn(page, key="ArrowRight"):
     handle.focus()
     handle.press(key)
     page.wait_for_function(
-        "b=>document.querySelector('.ops-live [data-setting]').dataset.setting!==b",
+        "b=>document.querySelector('.ops-live [data-setting]').dataset.setting!==b"
+        "&&document.querySelector('.ops-live [data-curve]').dataset.curve"
+        "===document.querySelector('.ops-live [data-setting]').dataset.setting",
         arg=before, timeout=20_000,
     )  # fmt: skip
     return json.loads(before), json.loads(page.get_attribute(".ops-live [data-setting]", "data-setting"))  # fmt: skip

@@ -2,16 +2,18 @@
 
 import csv
 import datetime as dt
+import html
 import json
 import re
+import time
 
 import pandas as pd
 import pytest
 
 from opslib import places, runs, words
-from opslib.findings import Action, Check, Finding, Heading, Quantity, Table
+from opslib.findings import Action, Check, Finding, Heading, Quantity, Table, heading
 from opslib.publish import gallery, report
-from opslib.show import card, controls, forms, stills, tables
+from opslib.show import card, controls, curve, forms, stills, tables
 from opslib.words import Text
 
 RUN_DAY = dt.date(2026, 6, 28)
@@ -125,8 +127,48 @@ def test_a_failing_what_if_says_one_polite_sentence_and_no_traceback():
         name="level", label=Text("Level"), low=0, high=1, step=0.1, value=0.5
     )
     box = controls.live(controls.WhatIf(sliders=[slider], compute=compute))
-    assert "secret" not in box.children[-1].value
-    assert "cannot be worked out" in box.children[-1].value
+    assert not any("secret" in getattr(c, "value", "") for c in box.children[-3:])
+    assert "cannot be worked out" in box.children[-3].value
+    box.children[1].value = 0.6
+    assert "cannot be worked out" in box.children[-3].value
+
+
+def _curve(compute, *, at=2.0, high=4.0, step=0.5):
+    slider = controls.Slider(
+        name="x", label=Text("Price"), low=0, high=high, step=step, value=at
+    )
+    measure = heading(Text("Profit"), "number", digits=0)
+    asked = controls.WhatIf(sliders=[slider], compute=compute, measure=measure)
+    return curve.html(asked, {"x": at}, slider)
+
+
+def test_the_picture_of_a_what_if_follows_the_slider():
+    top = lambda x: controls.Outcome(headline=Text("h"), value=(x * (4 - x), -1, 9))  # noqa: E731
+    told = _curve(top)
+    points = re.search(r'polyline points="([^"]+)"', told)[1].split()
+    assert len(points) == 9, "a point for each step, where time allows"
+    assert points[0] == "0.00,90.00"
+    assert points[4] == "50.00,50.00", "4 of the range from -1 to 9"
+    assert "left:50.0%;top:50.0%" in told
+    assert ">4</b>" in told
+    assert "Profit, as this slider moves: Price: 4" in told
+    assert json.loads(html.unescape(re.search('data-curve="([^"]+)"', told)[1])) == {"x": 2.0}  # fmt: skip
+
+
+def test_a_slow_what_if_gets_fewer_points_and_one_without_effect_no_picture():
+    def slow(x):
+        time.sleep(0.03)
+        return controls.Outcome(headline=Text("h"), value=(x, x, x))
+
+    begun = time.perf_counter()
+    points = re.search(r'polyline points="([^"]+)"', _curve(slow, high=4, step=0.1))[1]
+    assert len(points.split()) <= curve.FEWEST + 2
+    assert time.perf_counter() - begun < 1
+    flat = _curve(lambda x: controls.Outcome(headline=Text("h"), value=(3, 3, 3)))
+    assert "data-curve" in flat
+    assert "<svg" not in flat
+    marked = _curve(lambda x: controls.Outcome(headline=Text("h"), value=(x, x, x)))
+    assert "<script" not in marked
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from opslib import words
+from opslib.findings import heading
 from opslib.promotions.campaigns.design import chance_seen, worth
 from opslib.show import Outcome, Slider, WhatIf
 from opslib.words import catalogue
@@ -37,7 +38,8 @@ def lift(
                 headline=say(
                     "The campaign brought {gain} ({range}) after discount and cost.",
                     **said,
-                )
+                ),
+                value=(told.gain, told.gain_low, told.gain_high),
             )
         row = least.loc[min(least.index, key=lambda w: abs(w - weeks))]
         said |= {
@@ -50,7 +52,8 @@ def lift(
             headline=say(
                 "The campaign brought {gain} ({range}) after discount and cost. A test of {weeks} weeks in {names} would see a lift of {lift} with a chance of {chance}.",
                 **said,
-            )
+            ),
+            value=(told.gain, told.gain_low, told.gain_high),
         )
 
     lengths = [float(w) for w in least.index] or [2.0, 8.0]
@@ -100,7 +103,12 @@ def lift(
         start | {"expected": 0.2},
         start | {"weeks": max(lengths)},
     ]
-    return WhatIf(sliders=sliders, compute=compute, cases=cases)
+    return WhatIf(
+        measure=heading(say("Gain after discount and cost"), "money", currency),
+        sliders=sliders,
+        compute=compute,
+        cases=cases,
+    )
 
 
 def live(told: Live, *, currency: str) -> WhatIf:
@@ -131,7 +139,8 @@ def live(told: Live, *, currency: str) -> WhatIf:
                 orders=words.number(orders, 0),
                 cost=words.money(cost, currency),
                 each=words.money(cost / max(orders, 1e-9), currency, 2),
-            )
+            ),
+            value=(float(orders),) * 3,
         )
 
     start = {"spend": min(usual, most), "rate": 0.0}
@@ -163,4 +172,9 @@ def live(told: Live, *, currency: str) -> WhatIf:
         start | {"rate": 0.2},
         start | {"rate": -0.2},
     ]
-    return WhatIf(sliders=sliders, compute=compute, cases=cases)
+    return WhatIf(
+        measure=heading(say("Orders at the end"), "number", digits=0),
+        sliders=sliders,
+        compute=compute,
+        cases=cases,
+    )

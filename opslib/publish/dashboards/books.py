@@ -54,26 +54,20 @@ def _what_ifs(cells: list[Any]) -> list[Any]:
     go, which is all that lines without a name do in a notebook here.
     """
     wanted: set[str] = set()
-    kept: list[tuple[Any, list[str]]] = []
+    found: list[Any] = []
     for cell in reversed(cells):
-        if cell.cell_type != "code":
-            continue
-        lines = []
-        for line in reversed(ast.parse(cell.source).body):
-            source = ast.get_source_segment(cell.source, line) or ""
-            names = [n for n in ast.walk(line) if isinstance(n, ast.Name)]
-            given = _given(line)
-            if not (given & wanted or isinstance(line, (ast.Import, ast.ImportFrom)) or ".what_if(" in source):  # fmt: skip
-                continue
-            wanted |= {n.id for n in names if isinstance(n.ctx, ast.Load)}
-            lines.insert(0, source)
-        kept.insert(0, (cell, lines))
-    found, before = [], []
-    for cell, lines in kept:
-        before += lines
+        source = cell.source
         if asks_what_if(cell):
-            found.append(cell)
-            cell.source, before = "\n".join(before), []
+            found.insert(0, cell)
+            cell.source = ""
+        code = found and cell.cell_type == "code"
+        for line in reversed(ast.parse(source).body if code else []):
+            told = ast.get_source_segment(source, line) or ""
+            bound = isinstance(line, (ast.Import, ast.ImportFrom))
+            if bound or _given(line) & wanted or ".what_if(" in told:
+                names = [n for n in ast.walk(line) if isinstance(n, ast.Name)]
+                wanted |= {n.id for n in names if isinstance(n.ctx, ast.Load)}
+                found[0].source = f"{told}\n{found[0].source}".rstrip()
     return found
 
 

@@ -46,9 +46,12 @@ def bundle(static: tuple[str, ...], extensions: tuple[str, ...]) -> tuple[str, b
     found = []
     for name, numbers in PARTS.items():
         folders = [Path(e) / name / "static" for e in extensions] if name else [Path(s) for s in static]  # fmt: skip
-        for number in numbers.split():
-            files = [f for d in folders for f in sorted(d.glob(f"{number}.*.js"))]
-            found += files[:1]
+        found += [
+            file
+            for number in numbers.split()
+            for folder in folders
+            for file in sorted(folder.glob(f"{number}.*.js"))[:1]
+        ]
     for last in ("voila-style.js", "voila.js"):
         found += [p for p in (Path(s) / last for s in static) if p.is_file()][:1]
     text = "\n;".join(p.read_text("utf-8") for p in found)

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import traceback
 import uuid
 from dataclasses import dataclass, field
@@ -90,17 +91,10 @@ def wish(view: str, name: str, asked: dict[str, str]) -> Wish:
     kept = _kept(view, name, values, key)
     return Wish(
         entry=entry, view=view, values=values, language=language,
-        setting={k: float(v) for k, v in setting.items() if _number(v)},
+        setting={k: float(v) for k, v in setting.items() if re.fullmatch(r"-?\d{1,14}(\.\d+)?", v)},
         kept=places.reports() / kept["folder"] if kept else None,
         fresh=bool(kept and kept["key"] == key),
     )  # fmt: skip
-
-
-def _number(told: str) -> bool:
-    try:
-        return abs(float(told)) < 1e15
-    except ValueError:
-        return False
 
 
 def _kept(view: str, name: str, values: dict[str, Any], key: str) -> dict[str, Any]:

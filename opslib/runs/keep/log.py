@@ -8,6 +8,7 @@ Each line begins a new one, so that one cut short by a crash spoils no other.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import uuid
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from opslib import places
 from opslib.errors import ParameterError
 from opslib.runs import manifest
+from opslib.runs.score import book
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
@@ -44,13 +46,11 @@ def note(level: str, what: str, **told: Any) -> str:
         "ref": ref,
         "what": what[:_LONGEST],
     }
-    try:
+    with contextlib.suppress(OSError):
         path = home() / f"{dt.date.today():%Y-%m}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as book:
-            book.write("\n" + json.dumps(line, ensure_ascii=False, default=str))
-    except OSError:
-        return ref
+        with path.open("a", encoding="utf-8") as log:
+            log.write("\n" + json.dumps(line, ensure_ascii=False, default=str))
     return ref
 
 
@@ -98,7 +98,7 @@ def lines(
         told
         for path in sorted(home().glob("*.jsonl"))
         if path.stem >= since[:7]
-        for told in _read(path)
+        for told in book.lines(path)
         if told["when"] >= since
         and told["level"] in wanted
         and told["company"] in ("", company or told["company"])
@@ -112,7 +112,7 @@ def find(ref: str) -> dict[str, Any]:
         ParameterError: No line bears it.
     """
     for path in sorted(home().glob("*.jsonl"), reverse=True):
-        for told in reversed(_read(path)):
+        for told in reversed(book.lines(path)):
             if ref and ref in (told["ref"], told["run"]):
                 return told
     raise ParameterError(
@@ -139,16 +139,6 @@ def lately(company: str) -> Text:
         count=str(len(errors)),
         ref=errors[-1]["ref"],
     )
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    found = []
-    for line in path.read_text("utf-8", errors="replace").splitlines():
-        try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return found
 
 
 def old(days: int) -> list[Path]:

@@ -35,7 +35,9 @@ def add(path: Path, line: dict[str, Any]) -> None:
 def lines(path: Path) -> list[dict[str, Any]]:
     """Return a book's lines, oldest first; one cut short is passed over."""
     found = []
-    for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
+    for line in (
+        path.read_text("utf-8", "replace").splitlines() if path.is_file() else []
+    ):
         try:
             found.append(json.loads(line))
         except json.JSONDecodeError:

@@ -8,8 +8,6 @@ weekly budget, so that false alarms stay few; facts (a failed run, late data) do
 from __future__ import annotations
 
 import datetime as dt
-import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +15,7 @@ from opslib import places, words
 from opslib.errors import OpslibError
 from opslib.runs import listing, manifest
 from opslib.runs.keep import log
-from opslib.runs.score import facts, marks
+from opslib.runs.score import book, facts, marks
 from opslib.runs.watch import send
 from opslib.runs.work import say_exit
 from opslib.warehouse import company as companies
@@ -70,7 +68,7 @@ def tell(company: str, now: dt.datetime | None = None) -> list[tuple[str, Text]]
         Pairs of `sent`, `failed` or `waiting` (over the week's budget) and a sentence.
     """
     now = now or dt.datetime.now()
-    with manifest.alone(f"{company}-alerts"):
+    with manifest.alone(f"{company}-telling"):
         holds = gather(company, now)
         _own_up(company, now)
         told = _open(company, {a.cause for a in holds}, now)
@@ -83,7 +81,7 @@ def once(
     company: str, cause: str, channel: dict[str, Any], message: send.Message
 ) -> bool:
     """Send a message through a channel unless this cause went through it before."""
-    with manifest.alone(f"{company}-alerts"):
+    with manifest.alone(f"{company}-telling"):
         if (cause, send.name(channel)) in _standing(company):
             return False
         told = {"cause": cause, "channel": send.name(channel), "kind": "message"}
@@ -234,7 +232,7 @@ def _ranges(company: str) -> Iterator[Alert]:
 def _standing(company: str) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the last note of each cause and channel that was told and has not passed."""
     told: dict[tuple[str, str], dict[str, Any]] = {}
-    for note in _notes(company):
+    for note in book.lines(_file(company)):
         if note["kind"] == "passed":
             told = {k: n for k, n in told.items() if k[0] != note["cause"]}
         elif note.get("state") == "unsent":
@@ -259,33 +257,12 @@ def _spent(company: str, channel: str, now: dt.datetime) -> int:
         and n["channel"] == channel
         and n["when"] > week
         and "state" not in n
-        for n in _notes(company)
+        for n in book.lines(_file(company))
     )
 
 
-def _notes(company: str) -> list[dict[str, Any]]:
-    path = _file(company)
-    found = []
-    for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
-        try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return found
-
-
 def _note(company: str, told: dict[str, Any], now: dt.datetime) -> None:
-    path = _file(company)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as book:
-        book.write(
-            "\n"
-            + json.dumps(
-                {**told, "when": now.isoformat(timespec="seconds")}, ensure_ascii=False
-            )
-        )
-        book.flush()
-        os.fsync(book.fileno())
+    book.add(_file(company), {**told, "when": now.isoformat(timespec="seconds")})
 
 
 def _file(company: str) -> Path:
