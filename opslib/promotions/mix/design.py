@@ -5,7 +5,6 @@ All of it is projected out once, so that the search only ever sees the channels.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,8 +51,9 @@ def make_design(panel: Panel) -> Design:
     """Return the panel in the engine's units, with the baseline's stiffness learnt.
 
     The baseline is a level and a trend for each region, a slow drift of all and one of
-    each, two waves of the year, and the controls; how freely the drifts move maximises
-    the likelihood.
+    each, a wave of the year and one of the half year, and the controls. How freely the
+    drifts and the wave of the half year move maximises the likelihood: where the data
+    do not ask for them they stand still, and leave seasonal spend its effect.
     """
     regions, weeks = panel.sales.shape
     size = np.maximum(panel.sales.mean(axis=1), 1e-9)
@@ -64,15 +64,15 @@ def make_design(panel: Panel) -> Design:
     guess = np.array(
         [saturate(carry_weights(np.array(0.3)) @ x, 1.0, 1.0, "ratio") for x in lags]
     ).T
-    fixed, drifts = _baseline(panel)
+    fixed, loose = _baseline(panel)
     weight = np.ones(regions * weeks)
     for _ in range(2):
         stiff = _stiffness(
             y * weight,
             np.hstack([fixed, guess]) * weight[:, None],
-            [d * weight[:, None] for d in drifts],
+            [d * weight[:, None] for d in loose],
         )
-        drift = np.hstack([d * s for d, s in zip(drifts, stiff, strict=True)])
+        drift = _scaled(loose, stiff)
         whole = np.hstack([fixed, guess, drift]) * weight[:, None]
         ridge = np.r_[
             np.full(fixed.shape[1] + guess.shape[1], 1e-6), np.ones(drift.shape[1])
@@ -104,15 +104,15 @@ def _baseline(panel: Panel) -> tuple[Array, list[Array]]:
     regions, weeks = panel.sales.shape
     at, each = np.arange(weeks), np.eye(regions)
     line = (at - at.mean()) / weeks
-    wave = (
-        [f(2 * np.pi * k * at / YEAR_WEEKS) for k in (1, 2) for f in (np.sin, np.cos)]
-        if weeks >= 52
-        else []
+    year, half_year = (
+        [np.tile(f(2 * np.pi * k * at / YEAR_WEEKS), regions) for f in (np.sin, np.cos)]
+        for k in (1, 2)
     )
+    seasonal = weeks >= 52
     controls = [c.ravel() / max(1e-9, np.abs(c).max()) for c in panel.controls]
     fixed = (
         [np.kron(e, one) for e in each for one in (np.ones(weeks), line)]
-        + [np.tile(w, regions) for w in wave]
+        + year * seasonal
         + controls
     )
     knots = np.linspace(0, weeks - 1, max(3, weeks // KNOT_WEEKS))
@@ -120,7 +120,8 @@ def _baseline(panel: Panel) -> tuple[Array, list[Array]]:
     hats = np.clip(1 - np.abs(at[:, None] - knots) / step, 0, 1)
     drift = hats @ np.tril(np.ones((len(knots), len(knots)))) / np.sqrt(len(knots))
     drifts = [np.tile(drift, (regions, 1)), np.kron(each, drift)]
-    return np.column_stack(fixed), drifts[: min(2, regions)]
+    loose = drifts[: min(2, regions)] + [np.column_stack(half_year)] * seasonal
+    return np.column_stack(fixed), loose
 
 
 def _orthonormal(fixed: Array, random: Array) -> Array:
@@ -132,19 +133,21 @@ def _orthonormal(fixed: Array, random: Array) -> Array:
     return np.ascontiguousarray(left[:rows, size > 1e-9 * size[0]])
 
 
-def _stiffness(y: Array, fixed: Array, drifts: list[Array]) -> tuple[float, ...]:
-    """Return how freely the shared and each region's own drift may move."""
-    tried = itertools.product(STIFFNESS, repeat=len(drifts))
-    return max(
-        tried,
-        key=lambda s: _evidence(
-            y, fixed, np.hstack([d * k for d, k in zip(drifts, s, strict=True)])
-        ),
-    )
+def _scaled(loose: list[Array], stiff: tuple[float, ...]) -> Array:
+    return np.hstack([d * s for d, s in zip(loose, stiff, strict=True)])
+
+
+def _stiffness(y: Array, fixed: Array, loose: list[Array]) -> tuple[float, ...]:
+    """Return how freely each penalised group may move, found group by group, twice."""
+    found = (0.1,) * len(loose)
+    for at in [*range(len(loose))] * 2:
+        tried = [(*found[:at], s, *found[at + 1 :]) for s in STIFFNESS]
+        found = max(tried, key=lambda t: _evidence(y, fixed, _scaled(loose, t)))
+    return found
 
 
 def _evidence(y: Array, fixed: Array, random: Array) -> float:
-    """Return the restricted log likelihood of a drift's freedom, noise profiled out."""
+    """Return the restricted log likelihood of a freedom to move, noise profiled out."""
     basis = np.linalg.svd(fixed, full_matrices=False)
     keep = basis[0][:, basis[1] > 1e-9 * basis[1][0]]
     rest, drift = y - keep @ (keep.T @ y), random - keep @ (keep.T @ random)
