@@ -224,6 +224,8 @@ def test_a_stop_by_hand_ends_kernels_and_says_so(demo_home, after):
     work = subprocess.Popen(
         [sys.executable, "-m", "opslib", "run"], env=env, cwd=demo_home,
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        # A shell's background job ignores Ctrl-C, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     running = places.reports("demo") / "inventory" / "endless"
     for _ in range(400):
