@@ -51,19 +51,19 @@ def html(what_if: WhatIf, values: dict[str, float], slider: Slider) -> str:
         values: Where the sliders stand.
         slider: The one that was turned.
     """
-    begun = time.perf_counter()
+    here, begun = values[slider.name], time.perf_counter()
     now = what_if.compute(**values).value
     many = int(SECONDS / (time.perf_counter() - begun))
     steps = max(1, round((slider.high - slider.low) / slider.step))
     count = min(max(FEWEST, min(MOST, many)), steps)
     at = (slider.low + slider.step * round(steps * k / count) for k in range(count + 1))
     told = [
-        (x, what_if.compute(**{**values, slider.name: x}).value)
-        for x in sorted({values[slider.name], *at})
+        (x, now if x == here else what_if.compute(**{**values, slider.name: x}).value)
+        for x in sorted({here, *at})
     ]
     ends = [f(v for _, seen in told for v in seen) for f in (min, max)]
     flat = ends[1] - ends[0] <= 1e-9 * max(1.0, abs(ends[1]))
-    picture = "" if flat else _picture(what_if, slider, told, (values[slider.name], now[0]), ends)  # fmt: skip
+    picture = "" if flat else _picture(what_if, slider, told, (here, now[0]), ends)  # fmt: skip
     return f'<div class="ops-curve" data-curve="{escape(json.dumps(values))}">{picture}</div>'
 
 

@@ -70,9 +70,8 @@ def start(handler: Any, kernel: str) -> str:
         f"/voila/labextensions/{e['name']}/{e['load']}"
         for e in told["federated_extensions"]
     ]
-    text = json.dumps(told).replace("<", "\\u003c")
     return (
-        f'<script id="jupyter-config-data" type="application/json">{text}</script>'
+        f'<script id="jupyter-config-data" type="application/json">{doors.script_json(told)}</script>'
         f"<script>ops.kernel({json.dumps(kernel)});ops.boot({json.dumps(f'/voila/scripts/{name}.js')},{json.dumps(entries)})</script>"
     )
 

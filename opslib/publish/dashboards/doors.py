@@ -40,6 +40,11 @@ POLICY = (
 )
 
 
+def script_json(told: Any) -> str:
+    """Return JSON that may stand within a script's tags."""
+    return json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")
+
+
 class Page(JupyterHandler):
     """What every door has: who asks, where she may go, how a sentence is shown."""
 

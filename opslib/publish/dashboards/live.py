@@ -23,7 +23,7 @@ from voila.notebook_renderer import NotebookRenderer
 from opslib import places, words
 from opslib.errors import OpslibError
 from opslib.publish import report
-from opslib.publish.dashboards import books, boot
+from opslib.publish.dashboards import books, boot, doors
 from opslib.publish.dashboards.doors import Page
 from opslib.runs import kernels, keys, listing, manifest, parameters
 from opslib.runs.keep import log
@@ -91,7 +91,7 @@ def wish(view: str, name: str, asked: dict[str, str]) -> Wish:
     kept = _kept(view, name, values, key)
     return Wish(
         entry=entry, view=view, values=values, language=language,
-        setting={k: float(v) for k, v in setting.items() if re.fullmatch(r"-?\d{1,14}(\.\d+)?", v)},
+        setting={k: float(v) for k, v in setting.items() if re.fullmatch(r"-?\d{1,14}(\.\d+)?(e-\d{1,2})?", v)},
         kept=places.reports() / kept["folder"] if kept else None,
         fresh=bool(kept and kept["key"] == key),
     )  # fmt: skip
@@ -181,11 +181,7 @@ def sorry(reference: str) -> Text:
 def trouble(what: Text, language: str) -> str:
     """Return what makes a page show a sentence of trouble, with a way to try again."""
     told = {"what": what.in_language(language), "again": say("Try again").in_language(language)}  # fmt: skip
-    return f"<script>ops.trouble({_json(told)})</script>\n"
-
-
-def _json(told: Any) -> str:
-    return json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")
+    return f"<script>ops.trouble({doors.script_json(told)})</script>\n"
 
 
 def _widget(cell: str, output: Any) -> str:
@@ -194,7 +190,7 @@ def _widget(cell: str, output: Any) -> str:
     name = card.escape(cell)
     return (
         f'<div class="ops-live" data-for="{name}"><script type="application/vnd.voila.cell-output+json">'
-        f"{_json(told)}</script></div>"
+        f"{doors.script_json(told)}</script></div>"
     )
 
 
