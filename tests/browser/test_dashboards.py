@@ -124,7 +124,7 @@ def test_settings_never_asked_are_worked_out_on_the_page(open_server, browser):
     page.wait_for_selector(".ops-headline", timeout=120_000)
     page.wait_for_selector("#ops-state", state="hidden", timeout=120_000)
     assert page.locator("h1").count() == 1
-    assert page.locator(".js-plotly-plot").count() >= 1
+    page.wait_for_selector(".js-plotly-plot", state="attached", timeout=60_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.wrong == []
     page.close()
