@@ -23,8 +23,8 @@ say = catalogue(__package__ or "opslib.budget")
 def year_path(told: Outlook, books: Books, currency: str) -> Any:
     """Return how far summed spending lies above the summed budget, with its range."""
     spending = (books.units["kind"] != "revenue").to_numpy()
-    booked = np.cumsum(books.past[spending][:, -books.closed :].sum(axis=0))
-    paths = booked[-1] + np.cumsum(told.draws.by_month, axis=1)
+    booked = np.cumsum(books.booked[spending].sum(axis=0))
+    paths = booked[-1:].sum() + np.cumsum(told.draws.by_month, axis=1)
     low, high = np.quantile(paths, [0.1, 0.9], axis=0)
     planned = np.cumsum(books.plan[spending].sum(axis=0))
     shut = books.closed

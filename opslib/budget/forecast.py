@@ -49,10 +49,10 @@ def guesses(
     Returns:
         One row a unit; plan, run rate, remaining plan (actuals plus the plan's rest),
         index (the rest scaled by how the plan was kept, shrunk), newest months (their
-        mean goes on) and own estimate.
+        mean goes on) and own estimate. Before the first close only plan and estimate.
 
     Raises:
-        ValueError: No month or all months are closed, or the shapes do not fit.
+        ValueError: All months are closed, or the shapes do not fit.
 
     Example:
         >>> told = guesses(np.full((1, 6), 9.0), np.full((1, 12), 10.0))
@@ -60,20 +60,22 @@ def guesses(
         [108.0, 114.0]
     """
     closed = actual.shape[1]
-    if plan.shape != (len(actual), 12) or not 0 < closed < 12:
-        msg = f"{actual.shape} actuals and {plan.shape} plan do not fit; give 1 to 11 closed months and 12 planned ones of the same units"
+    if plan.shape != (len(actual), 12) or not closed < 12:
+        msg = f"{actual.shape} actuals and {plan.shape} plan do not fit; give 0 to 11 closed months and 12 planned ones of the same units"
         raise ValueError(msg)
     spent, due = actual.sum(axis=1), plan[:, :closed].sum(axis=1)
     year, rest, left = plan.sum(axis=1), plan[:, closed:].sum(axis=1), 12 - closed
     with np.errstate(divide="ignore", invalid="ignore"):
         kept = (spent + 0.2 * year) / (due + 0.2 * year)
-    table = {
-        "plan": year,
-        "run rate": spent / closed * 12,
-        "remaining plan": spent + rest,
-        "index": spent + rest * np.where(np.isfinite(kept), kept, 1.0),
-        "newest months": spent + actual[:, max(0, closed - 3) :].mean(axis=1) * left,
-    }
+    table = {"plan": year}
+    if closed:
+        newest = actual[:, max(0, closed - 3) :].mean(axis=1)
+        table |= {
+            "run rate": spent / closed * 12,
+            "remaining plan": spent + rest,
+            "index": spent + rest * np.where(np.isfinite(kept), kept, 1.0),
+            "newest months": spent + newest * left,
+        }
     if estimate is not None:
         table["own estimate"] = np.asarray(estimate, float)
     return pd.DataFrame(table)

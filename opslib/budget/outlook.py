@@ -41,6 +41,16 @@ class Books:
     closed: int
     estimate: np.ndarray | None = None
 
+    @property
+    def booked(self) -> np.ndarray:
+        """Units x closed months of the year, money; no column before the first close."""
+        return self.past[:, self.past.shape[1] - self.closed :]
+
+    @property
+    def before(self) -> np.ndarray:
+        """Units x months booked before the year, money."""
+        return self.past[:, : self.past.shape[1] - self.closed]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outlook:
@@ -152,7 +162,7 @@ def outlook(
     """Return where the year ends, from draws that add up from lines to the whole.
 
     Args:
-        books: The year's books with 1 to 11 closed months.
+        books: The year's books with 0 to 11 closed months.
         method: `ours` or a method of `forecast.guesses` for the centre.
         shocks: Line to factors drawn by another room (demand, promotions), mean near
             one; their variance is taken out of the line's own, not added to it.
@@ -160,7 +170,7 @@ def outlook(
         seed: The same seed gives the same draws.
 
     Raises:
-        ValueError: The year has no closed or no open month.
+        ValueError: The year has no open month.
     """
     spent, rest, error = rest_of_year(books, method)
     error = without(error, books.units["line"], shocks or {})
@@ -219,18 +229,21 @@ def rest_of_year(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return spent, expected rest of the year (money), and its error as a share.
 
+    Before the first close no month tells whether the year steps to its plan (rents and
+    pay often do in January): the middle of history and plan is taken, and their distance
+    counts as error.
+
     Args:
-        books: The year's books with 1 to 11 closed months.
+        books: The year's books with 0 to 11 closed months.
         method: `ours` or a method of `forecast.guesses`.
 
     Raises:
-        ValueError: The year has no closed or no open month.
+        ValueError: The year has no open month.
     """
-    if not 0 < books.closed < 12:
-        msg = f"{books.closed} months of {books.year:%Y} are closed; 1 to 11 are needed. Choose another as_of."
+    if not books.closed < 12:
+        msg = f"all 12 months of {books.year:%Y} are closed, so nothing is open to foretell. Choose an earlier as_of, or load the next year's budget."
         raise ValueError(msg)
-    mine = books.past[:, -books.closed :]
-    spent = mine.sum(axis=1)
+    spent = books.booked.sum(axis=1)
     shape = (
         books.plan
         / np.where(books.plan.mean(axis=1) > 0, books.plan.mean(axis=1), 1)[:, None]
@@ -247,9 +260,15 @@ def rest_of_year(
     error = np.sqrt(
         part * error**2 + (1 - part) * second**2 + part * (1 - part) * apart**2
     )
+    if not books.closed:
+        middle = (rest + books.plan.sum(axis=1)) / 2
+        error = np.hypot(error * rest, middle - rest) / np.maximum(middle, 1e-9)
+        rest = middle
     if method != "ours":
         rest = (
-            forecast.guesses(mine, books.plan, books.estimate)[method].to_numpy()
+            forecast.guesses(books.booked, books.plan, books.estimate)[
+                method
+            ].to_numpy()
             - spent
         )
     return spent, np.maximum(rest, 0.0), error
@@ -355,7 +374,7 @@ def _scores(books: Books) -> pd.DataFrame:
     A line's swing is the larger of its steps from month to month and its spread around
     last year's level without season; the error of that level is added.
     """
-    before, mine = books.past[:, : -books.closed], books.past[:, -books.closed :]
+    before, mine = books.before, books.booked
     full = books.plan / np.maximum(books.plan.mean(axis=1, keepdims=True), 1e-9)
     full = np.where(full > 0.05, full, 1.0)
     known = before if before.shape[1] else mine
@@ -372,5 +391,5 @@ def _scores(books: Books) -> pd.DataFrame:
     return pd.DataFrame(
         (bad * (mine - usual * full[:, : books.closed]) / wide).T,
         columns=names,
-        index=books.months[-books.closed :],
+        index=books.months[before.shape[1] :],
     )

@@ -61,7 +61,7 @@ def trust(
     """
     race = past_race(budget, actuals, books)
     method = winner(race)
-    booked = books.past[:, -books.closed :]
+    booked = books.booked
     return Trust(
         race=race,
         method=method,
@@ -282,9 +282,8 @@ def past_race(
     told, facts = [], []
     for before, fact in _earlier(budget, actuals, books, (books.closed,)):
         spent, rest, _ = outlook.rest_of_year(before)
-        mine = before.past[:, -before.closed :]
         own = None if books.estimate is None else before.estimate
-        table = forecast.guesses(mine, before.plan, own)
+        table = forecast.guesses(before.booked, before.plan, own)
         told.append(table.assign(ours=spent + rest))
         facts.append(fact)
     if not told:

@@ -63,6 +63,9 @@ def render(told: dict[str, Any], language: str = "en") -> str:
         )
         + "</tr>"
         for row in shown
+    ) or (
+        f'<tr><td class="t" colspan="{len(told["headings"])}">'
+        f"{escape(say('Nothing to list yet.').in_language(language))}</td></tr>"
     )
     title = words.text(told["title"]).in_language(language)
     more = ""

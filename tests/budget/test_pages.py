@@ -395,3 +395,60 @@ def test_the_draft_page_says_what_the_target_asks_and_what_broke(tables, books):
         slider.compute(growth=0.0, goods_price=0.0, expenses=0.0).headline.en
         != slider.compute(growth=0.1, goods_price=0.0, expenses=0.0).headline.en
     )
+
+
+def test_before_the_first_close_of_a_year_the_page_answers(tables, sold):
+    """In January nothing of the year is booked; all twelve months are drawn."""
+    day = dt.date(2025, 1, 31)
+    plans, actuals = tables["budget_lines"], tables["actuals"]
+    books = budget.open_books(plans, actuals, day=day)
+    assert (books.closed, books.year.year) == (0, 2025)
+    told, trust = budget.year_end(
+        plans, actuals, books, record=NOBODY, sales=sold, points=64
+    )
+    assert (told.table["spent"] == 0).all()
+    assert len(told.months) == 12
+    choices = budget.choices(
+        told, books, overrun_cost=0.5, cut=0.1, cut_cost=0.2, weight=0.25
+    )
+    said = answer.risk(
+        told, books, trust, choices, bearable=0.1, day=day, currency="GBP"
+    )
+    _plain(said)
+    assert "No month of this year is closed yet" in " ".join(c.en for c in said.caveats)
+    low, high = said.quantity.low, said.quantity.high
+    fact = actuals[
+        (pd.to_datetime(actuals["month"]).dt.year == 2025)
+        & (actuals["kind"] != "revenue")
+    ]
+    assert low < fact["amount"].sum() < high
+    assert not answer.alarm_table(told, false_alarms=0.5).frame["alarm"].any()
+    assert charts.year_path(told, books, "GBP").layout.title.text
+
+
+def test_before_the_first_close_history_and_plan_are_met_half_way():
+    """10 a month so far and 12 planned: 132 for the year, their distance is doubt."""
+    books = outlook.Books(
+        units=pd.DataFrame(
+            {"line": ["Rent"], "kind": ["expense"], "department": ["Sales"]}
+        ),
+        past=np.full((1, 24), 10.0),
+        months=pd.date_range("2024-01-01", periods=24, freq="MS"),
+        plan=np.full((1, 12), 12.0),
+        version="2026",
+        year=pd.Timestamp("2026-01-01"),
+        closed=0,
+    )
+    spent, rest, error = outlook.rest_of_year(books)
+    assert spent.tolist() == [0.0]
+    assert rest[0] == pytest.approx(132, rel=1e-6)
+    assert error[0] == pytest.approx(12 / 132, rel=0.1)
+
+
+def test_a_year_that_is_over_is_refused_with_the_way_out(tables):
+    books = budget.open_books(
+        tables["budget_lines"], tables["actuals"], day=dt.date(2026, 6, 28)
+    )
+    over = outlook.Books(**{**vars(books), "closed": 12})
+    with pytest.raises(ValueError, match=r"all 12 months of 2026 are closed.*as_of"):
+        outlook.rest_of_year(over)

@@ -111,7 +111,7 @@ def left(
     """
     units = books.units.assign(
         plan=books.plan.sum(axis=1),
-        booked=books.past[:, -books.closed :].sum(axis=1) if books.closed else 0.0,
+        booked=books.booked.sum(axis=1),
     )
     units = units[units["kind"] == "expense"]
     opened = books.year + pd.DateOffset(months=books.closed)

@@ -127,7 +127,9 @@ def risk(
             say(
                 "{closed} months are closed; the rest is drawn.",
                 closed=words.number(books.closed),
-            ),
+            )
+            if books.closed
+            else say("No month of this year is closed yet; all twelve are drawn."),
         ),
         facts={
             "chance_over": float(chance["value"]),
@@ -584,7 +586,9 @@ def _track_checks(trust: Trust) -> list[Check]:
             say(
                 "A light at a tenth above or below the budget would be red in {red} of this year's months and lines; it is not used.",
                 red=words.percent(trust.red),
-            ),
+            )
+            if np.isfinite(trust.red)
+            else say("No month of this year is closed yet, so no light is lit."),
         )
     )
     held = trust.kept

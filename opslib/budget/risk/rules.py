@@ -112,7 +112,7 @@ def choices(
         books.closed,
         told.draws,
         budget=told.plan_spending,
-        known=float(past[-books.closed :].sum()),
+        known=float(books.booked[spending].sum()),
         weight=weight,
     )
     amount, error, cover = reserve(
@@ -279,7 +279,10 @@ def outside(
     checks.between(weight, "weight", low=0, high=1)
     past, left = np.asarray(past, float), 12 - closed
     places = range(closed + 12, len(past) - left + 1)
-    growth = lambda a, b: past[a:b].sum() / max(1e-9, past[a - 12 : b - 12].sum())  # noqa: E731
+
+    def growth(a: int, b: int) -> float:
+        return past[a:b].sum() / max(1e-9, past[a - 12 : b - 12].sum()) if a < b else 1
+
     cases = np.array(
         [growth(t, t + left) / max(1e-9, growth(t - closed, t)) for t in places]
     )

@@ -160,7 +160,8 @@ def alarms(scores: pd.DataFrame, watch: Watch) -> pd.DataFrame:
     """Return each line's cumulative sum and whether and when it gave an alarm.
 
     Args:
-        scores: Months x lines, each how far spending lay above expectation, in sds.
+        scores: Months x lines, each how far spending lay above expectation, in sds; no
+            month gives no alarm.
         watch: The solved limits.
 
     Returns:
@@ -190,7 +191,7 @@ def alarms(scores: pd.DataFrame, watch: Watch) -> pd.DataFrame:
         rows, columns=["line", "now", "share", "alarm", "since", "shift"]
     )
     rate = min(0.5, watch.false_alarms / 3)
-    newest = stats.norm.sf(scores.iloc[-1].to_numpy(float))
+    newest = stats.norm.sf(scores.tail(1).sum().to_numpy(float))
     frame = frame.assign(found=discoveries(newest, rate=rate))
     return frame.sort_values("share", ascending=False, ignore_index=True)
 
@@ -220,7 +221,7 @@ def discoveries(chances: np.ndarray, *, rate: float) -> np.ndarray:
 def fixed_lights(actual: np.ndarray, plan: np.ndarray, *, width: float = 0.1) -> float:
     """Return the share of cells that a fixed light of plan and a tenth would show red.
 
-    Cells where neither was planned nor spent are left out.
+    Cells where neither was planned nor spent are left out; NaN where all are.
 
     Example:
         >>> fixed_lights(np.array([90.0, 120.0]), np.array([100.0, 100.0]))
@@ -228,7 +229,7 @@ def fixed_lights(actual: np.ndarray, plan: np.ndarray, *, width: float = 0.1) ->
     """
     used = (actual != 0) | (plan != 0)
     outside = np.abs(actual - plan) > width * np.abs(plan) + 1e-9
-    return float(outside[used].mean())
+    return float(outside[used].mean()) if used.any() else np.nan
 
 
 def _nodes(low: float, high: float, size: int = 64) -> tuple[np.ndarray, np.ndarray]:
