@@ -129,20 +129,25 @@ def lacking(entry: Entry, stamp: dict[str, Any], until: str = "") -> list[Text]:
         held = stamp["tables"].get(table, {"rows": 0})
         if not held["rows"]:
             missing.append(say("{table} was never delivered", table=table))
-        elif span != "any":
-            have = (
+        elif until and until < held["first_day"]:
+            missing.append(
+                say("{table} begins on {day}", table=table, day=held["first_day"])
+            )
+        elif span != "any" and periods.span_days(span) > (
+            have := 1
+            + (
                 dt.date.fromisoformat(min(held["last_day"], until or "9999"))
                 - dt.date.fromisoformat(held["first_day"])
-            ).days + 1
-            if have < periods.span_days(span):
-                missing.append(
-                    say(
-                        "{table} covers {have} days, {need} are needed",
-                        table=table,
-                        have=str(have),
-                        need=str(periods.span_days(span)),
-                    )
+            ).days
+        ):
+            missing.append(
+                say(
+                    "{table} covers {have} days, {need} are needed",
+                    table=table,
+                    have=str(have),
+                    need=str(periods.span_days(span)),
                 )
+            )
     return missing
 
 

@@ -194,9 +194,14 @@ def _stamp(connection: duckdb.DuckDBPyConnection) -> dict[str, object]:
     told = {}
     for table in tables.all_tables().values():
         contents = [c for c, counts in loaded if f'"{table.name}"' in counts]
-        span = f'min("{table.day}"), max("{table.day}")' if table.day else "NULL, NULL"
+        since = table.since.replace("house.", "") or "NULL"
+        span = (
+            f'min("{table.day}"), max("{table.day}")'
+            if table.day
+            else f"min({since}), NULL"
+        )
         rows, first, last = connection.execute(
-            f"SELECT count(*), {span} FROM {table.name}"
+            f"SELECT count(*), {span} FROM {table.name} AS t"
         ).fetchone() or (0, None, None)
         forgotten = connection.execute(
             "SELECT count(*) FROM _quality WHERE measure = 'forgotten'"

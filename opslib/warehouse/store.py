@@ -228,13 +228,14 @@ def _as_known(name: str, day: dt.date, scope: access.Scope | None) -> str:
     table, at = tables.table(name), f"DATE '{day.isoformat()}'"
     chosen = ", ".join(_known_column(c, at) for c in table.stored)
     when = f' AND "{table.day}" <= {at}' if table.day else ""
+    when += f" AND coalesce({table.since} <= {at}, TRUE)" if table.since else ""
     when += f" AND {scope.condition(name)}" if scope else ""
     return f"""
         CREATE OR REPLACE VIEW {name} AS
-        SELECT {chosen} FROM house.{name}
+        SELECT {chosen} FROM house.{name} AS t
         WHERE (_known IS NULL OR _known <= {at}){when}
         UNION ALL
-        SELECT {chosen} FROM house._history_{name}
+        SELECT {chosen} FROM house._history_{name} AS t
         WHERE (_known IS NULL OR _known <= {at}) AND _until > {at}{when}
     """
 

@@ -91,6 +91,8 @@ class Table:
         columns: Column name to column, in order.
         key: Columns that no two rows share, or none.
         day: Column that dates a row; later rows are hidden by `as_of`.
+        since: SQL of the day from which a row without such a column is known, the row
+            being `t`; a row for which it is missing counts as known.
         rules: What must hold in every row.
         ties: Sums that must agree.
         scope: Dimension to the condition that cuts the table to the values a reader may
@@ -102,6 +104,7 @@ class Table:
     columns: dict[str, Column]
     key: tuple[str, ...] = ()
     day: str = ""
+    since: str = ""
     rules: tuple[Rule, ...] = ()
     ties: tuple[Tie, ...] = ()
     scope: dict[str, str] | None = field(default_factory=dict)
@@ -189,6 +192,7 @@ def _table(name: str, told: dict[str, Any]) -> Table:
         grain=Text(**told["grain"]),
         key=tuple(told.get("key", ())),
         day=told.get("day", ""),
+        since=told.get("since", ""),
         scope=None if told.get("scope") == "open" else told.get("scope", {}),
         columns={k: _column(k, v) for k, v in told["columns"].items()},
         rules=tuple(

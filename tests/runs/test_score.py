@@ -425,6 +425,14 @@ def test_a_notebook_lacks_history_where_the_replayed_day_cuts_it(demo_home):
     first = dt.date.fromisoformat(stamp["tables"]["sales_lines"]["first_day"])
     early = str(first + dt.timedelta(days=60))
     assert "are needed" in listing.lacking(entry, stamp, early)[0]
+    for name, table in (
+        ("budget/budget_risk", "budget_lines"),
+        ("market/options", "choice_answers"),
+    ):
+        begins = stamp["tables"][table]["first_day"]
+        day = str(dt.date.fromisoformat(begins) - dt.timedelta(days=1))
+        said = [str(s) for s in listing.lacking(listing.entries()[name], stamp, day)]
+        assert f"{table} begins on {begins}" in said
 
 
 def test_a_replay_takes_the_questions_that_fill_the_record(demo_home):

@@ -141,6 +141,39 @@ def test_marts_cannot_look_ahead(demo_home):
         assert (all_of_it["day"] > pd.Timestamp(day)).any()
 
 
+def test_rows_dated_elsewhere_are_hidden_until_their_day(demo_home):
+    """Answers carry no day: their person's counts; a budget is known once adopted."""
+    with open_store("demo") as store:
+        people = store.read("survey_people")
+        pair, early = ["survey", "respondent"], people["day"].min()
+        for name in ("survey_answers", "choice_answers", "best_worst_answers"):
+            whole = store.read(name)
+            assert store.read(name, as_of=(early - pd.Timedelta(days=1)).date()).empty
+            later = people.merge(whole[pair].drop_duplicates())["day"].median()
+            seen = store.read(name, as_of=later.date())
+            known = people.loc[people["day"] <= later, pair]
+            pd.testing.assert_frame_equal(
+                seen, whole.merge(known).reset_index(drop=True), check_like=True
+            )
+            assert 0 < len(seen) < len(whole)
+        asked = store.read("survey_questions", as_of=dt.date(2025, 9, 1))
+        assert set(asked["survey"]) < set(store.read("survey_questions")["survey"])
+        adopted = store.read("budget_lines", as_of=dt.date(2025, 3, 31))["adopted"]
+        assert adopted.max() == pd.Timestamp("2024-12-15")
+    stamp = read_stamp("demo")["tables"]
+    assert stamp["budget_lines"]["first_day"] == "2024-12-15"
+    assert stamp["choice_answers"]["first_day"] >= stamp["survey_people"]["first_day"]
+
+
+def test_an_answer_whose_person_was_never_delivered_is_not_hidden(home):
+    frame = pd.DataFrame(
+        [{"survey": "S", "respondent": "1", "question": "Q", "answer": "yes"}]
+    )
+    _deliver("answers", "survey_answers", frame)
+    with open_store("shop") as store:
+        assert len(store.read("survey_answers", as_of=dt.date(2020, 1, 1))) == 1
+
+
 def test_a_table_never_delivered_reads_as_an_empty_frame_with_its_types(home):
     _deliver("till", "sales_lines", _sales())
     with open_store("shop") as store:
