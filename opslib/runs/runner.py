@@ -56,7 +56,7 @@ class Batch:
         return 1 if self.failed else 0
 
     def summary(self) -> Text:
-        """Return what ran, what was kept, what lacks data, and each failure's cause."""
+        """Return what ran, what was kept, what lacks data, and each cause once."""
         kinds = [r["exit"] for r in self.results]
         if not self.started and not self.failed and "reused" in kinds:
             lines = [
@@ -98,7 +98,10 @@ class Batch:
                         what=Text(**r["message_both"]),
                     )
                 )
-        return Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines))
+        return Text(
+            "\n".join(dict.fromkeys(t.en for t in lines)),
+            "\n".join(dict.fromkeys(t.zh for t in lines)),
+        )
 
 
 def run(
