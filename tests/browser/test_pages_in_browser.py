@@ -1,5 +1,7 @@
 """Pages open in a real browser: whole, quiet, offline, and fit for a phone."""
 
+import re
+
 import pytest
 
 from opslib import places, runs
@@ -43,13 +45,19 @@ def test_report_and_gallery_are_whole_on_desk_and_phone(demo_home, browser):
             )
             page.close()
     page, _, _ = _open(browser, report.as_uri(), 1200)
-    assert page.locator(".js-plotly-plot").count() >= 1
+    page.wait_for_selector(".js-plotly-plot", state="attached", timeout=60_000)
     first = page.locator("table.ops-table").first
     before = first.locator("tbody tr").first.inner_text()
     head = first.locator("th").nth(2)
     head.click()
     after = first.locator("tbody tr").first.inner_text()
     assert before != after
+    page.close()
+    page, _, _ = _open(browser, report.with_name("report.zh.html").as_uri(), 1200)
+    page.wait_for_selector(".xtick text", state="attached", timeout=60_000)
+    ticks = " ".join(page.locator(".js-plotly-plot .xtick").all_text_contents())
+    assert "月" in ticks
+    assert not re.search(r"[A-Z][a-z]{2} \d", ticks), ticks
     page.close()
     page, _, _ = _open(browser, index.as_uri(), 1200)
     page.get_by_role("button", name="Inventory").click()

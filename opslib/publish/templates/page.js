@@ -1,5 +1,10 @@
 var ops=window.ops||{};window.ops=ops;
+ops.chinese=function(){
+  var zh={dictionary:{},format:{days:["星期日","星期一","星期二","星期三","星期四","星期五","星期六"],shortDays:["周日","周一","周二","周三","周四","周五","周六"],months:[],shortMonths:[],date:"%Y-%m-%d",year:"%Y年",month:"%Y年%-m月",dayMonth:"%-m月%-d日",dayMonthYear:"%Y年%-m月%-d日"}};
+  for(var m=1;m<13;m++){zh.format.months.push(m+"月");zh.format.shortMonths.push(m+"月");}
+  zh.moduleType="locale";zh.name="zh-CN";Plotly.register(zh);ops.chinese=null;};
 ops.enliven=function(root){
+var language=document.documentElement.lang||"en";
 root.querySelectorAll("table.ops-table").forEach(function(table){
   table.querySelectorAll("th").forEach(function(head,at){
     if(head.dataset.sort!==undefined||!table.tBodies.length)return;
@@ -21,8 +26,9 @@ root.querySelectorAll("[data-figure]").forEach(function(place){
   delete place.dataset.figure;told=JSON.parse(told.textContent);
   var still=place.querySelector("svg");if(still)still.remove();
   if(window.innerWidth<560&&told.layout.margin===undefined)told.layout.margin={l:44,r:8,t:64,b:84};
+  if(ops.chinese&&language==="zh-CN")ops.chinese();
   if(told.layout.height===undefined)told.layout.height=380;
-  Plotly.newPlot(place,told.data,told.layout,{responsive:true,displayModeBar:false});});};
+  Plotly.newPlot(place,told.data,told.layout,{responsive:true,displayModeBar:false,locale:language});});};
 ops.enliven(document);
 document.querySelectorAll(".filters button").forEach(function(button){
   button.addEventListener("click",function(){
