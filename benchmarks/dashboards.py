@@ -27,18 +27,19 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 EYE = """window.seen={};(function eye(){
- for(const [name,what] of [["first",".ops-headline"],["live",".noUi-handle"]]){
+ for(const [name,what] of [["first",".ops-headline"],["live",".noUi-handle,.widget-checkbox input"]]){
   const there=window.seen[name]===undefined&&document.querySelector(what);
   if(there&&there.getBoundingClientRect().height>0){window.seen[name]=0;
    requestAnimationFrame(()=>setTimeout(()=>{window.seen[name]=performance.now();},0));}}
  if(!window.seen.live)setTimeout(eye,10);})();"""
 TURN = """()=>new Promise(done=>{
  const live=document.querySelector(".ops-live"),read=()=>live.querySelector("[data-curve]");
- const handle=live.querySelectorAll(".noUi-handle")[0],before=read().dataset.curve,begun=performance.now();
+ const handle=live.querySelector(".noUi-handle,.widget-checkbox input"),before=read().dataset.curve,begun=performance.now();
  const eye=new MutationObserver(()=>{if(read()&&read().dataset.curve!==before){eye.disconnect();
    requestAnimationFrame(()=>done(performance.now()-begun));}});
  eye.observe(live,{childList:true,subtree:true});
- handle.dispatchEvent(new KeyboardEvent("keydown",{key:window.benchKey,bubbles:true}));
+ if(handle.type==="checkbox")handle.click();
+ else handle.dispatchEvent(new KeyboardEvent("keydown",{key:window.benchKey,bubbles:true}));
  setTimeout(()=>done(null),20000);})"""
 
 
@@ -134,7 +135,9 @@ def _latency(browser, port: int, pages: tuple[str, ...]) -> float:
     for name in pages:
         page = browser.new_page(viewport={"width": 1200, "height": 900})
         page.goto(f"http://127.0.0.1:{port}/live/demo/{name}", wait_until="commit")
-        page.wait_for_selector(".ops-live .noUi-handle", timeout=300_000)
+        page.wait_for_selector(
+            ".ops-live :is(.noUi-handle, .widget-checkbox input)", timeout=300_000
+        )
         page.wait_for_timeout(1500)
         times = []
         for at in range(9):

@@ -154,18 +154,21 @@ def without(paths: pd.DataFrame, credit: Credit) -> WhatIf:
         return Outcome(
             headline=say(
                 "Without {gone}, paths keep {kept} of purchases ({count}).", **told
-            ),
+            )
+            if gone
+            else say("With every channel, paths keep all {count} purchases.", **told),
             value=(kept,) * 3,
         )
 
     sliders = [
         Slider(
             name=k,
-            label=say("{channel} (1 on, 0 off)", channel=Text(c)),
+            label=Text(c),
             low=0,
             high=1,
             step=1,
             value=1,
+            kind="switch",
         )
         for k, c in names.items()
     ]

@@ -30,7 +30,7 @@ class Slider:
         high: Largest value.
         step: Step.
         value: Where it stands at first.
-        kind: `number`, `percent` or `money`.
+        kind: `number`, `percent`, `money` or `switch` (0 off, 1 on).
         unit: Currency or unit.
     """
 
@@ -160,7 +160,11 @@ def live(what_if: WhatIf) -> Any:
     plain, wide = widgets.Layout(), widgets.Layout(width="min(100%, 560px)")
     look = widgets.HTML.style.klass(), widgets.FloatSlider.style.klass()
     turned = {
-        s.name: widgets.FloatSlider(
+        s.name: widgets.Checkbox(
+            value=first[s.name] > 0.5, description=str(s.label), indent=False, layout=plain,
+        )
+        if s.kind == "switch"
+        else widgets.FloatSlider(
             value=first[s.name], min=s.low, max=s.high, step=s.step,
             readout_format=".0%" if s.kind == "percent" else ",.0f" if s.step >= 1 else ".2f",
             continuous_update=False, layout=wide, style=look[1],
@@ -190,7 +194,7 @@ def live(what_if: WhatIf) -> Any:
 
     def reset(_: object = None) -> None:
         for slider in what_if.sliders:
-            turned[slider.name].value = slider.value
+            turned[slider.name].value = type(turned[slider.name].value)(slider.value)
 
     back = widgets.Button(description=str(say("Reset")), layout=plain)
     back.on_click(reset)
@@ -204,10 +208,13 @@ def live(what_if: WhatIf) -> Any:
         part
         for s in what_if.sliders
         for part in (
-            widgets.HTML(
-                f'<span class="ops-slider-name">{escape(s.label)}</span>',
-                layout=plain,
-                style=look[0],
+            *(
+                widgets.HTML(
+                    f'<span class="ops-slider-name">{escape(s.label)}</span>',
+                    layout=plain,
+                    style=look[0],
+                )
+                for _ in range(s.kind != "switch")
             ),
             turned[s.name],
         )

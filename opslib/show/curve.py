@@ -23,6 +23,8 @@ STYLE = (
     ".ops-curve svg{width:100%;height:100%;display:block;overflow:visible}.ops-curve polygon{fill:#1f6fb2;opacity:.16}"
     ".ops-curve polyline{fill:none;stroke:#1f6fb2;stroke-width:2;vector-effect:non-scaling-stroke}"
     ".ops-curve i{position:absolute;width:11px;height:11px;margin:-7px 0 0 -7px;border-radius:50%;background:#d9822b;border:2px solid #fff;box-shadow:0 0 0 1px #d9822b}"
+    ".ops-curve .bar{display:grid;grid-template-columns:3em 1fr 5em;gap:8px;align-items:center;margin:5px 0}"
+    ".ops-curve u{display:block;height:18px;border-radius:3px;background:#1f6fb2;opacity:.45}.ops-curve u.now{background:#d9822b;opacity:1}"
     ".ops-curve b{position:absolute;font-weight:600;color:#1d2733;white-space:nowrap;margin-top:-26px;padding:0 5px;background:#ffffffc9;border-radius:4px}.ops-curve b.right{transform:translateX(-100%)}"
     ".ops-curve .box span{position:absolute;left:5px;color:#5b6876;background:#ffffffc9}.ops-curve .box span+span{bottom:2px}.ops-curve .box span:first-child{top:-4px}"
     ".ops-curve .ends{display:flex;justify-content:space-between;margin-right:14px;color:#5b6876}</style>"
@@ -31,20 +33,21 @@ STYLE = (
 
 def written(slider: Slider, value: float) -> Text:
     """Return a slider's value as it reads."""
+    if slider.kind == "switch":
+        return say("on") if value > 0.5 else say("off")
     if slider.kind == "percent":
         return words.percent(value, 1 if slider.step < 0.01 else 0)
     if slider.kind == "money":
         return words.money(value, slider.unit or "CNY")
-    if slider.step < 1:
-        return words.number(value, 1 if slider.step >= 0.1 else 2)
-    return words.number(value)
+    digits = None if slider.step >= 1 else 1 if slider.step >= 0.1 else 2
+    return words.number(value, digits)
 
 
 def html(what_if: WhatIf, values: dict[str, float], slider: Slider) -> str:
     """Return how the quantity follows one slider while the others stand still.
 
     As many points as the time allows, no more than the slider has steps; nothing is
-    drawn where the slider does not move the quantity.
+    drawn where the slider does not move the quantity. A switch has two bars, no line.
 
     Args:
         what_if: What computes the outcome, and how its quantity reads.
@@ -71,20 +74,26 @@ def _picture(
     what_if: WhatIf, slider: Slider, told: list[tuple[float, tuple[float, ...]]],
     here: tuple[float, float], ends: list[float],
 ) -> str:  # fmt: skip
+    read = lambda v: escape(tables.cell(v, vars(what_if.measure), words.spoken_language()))  # noqa: E731  # fmt: skip
+    said = {"measure": what_if.measure.label, "slider": slider.label}
+    if slider.kind == "switch":
+        title = say("{measure}, with and without: {slider}", **said)
+        bars = "".join(
+            f'<div class="bar"><span>{escape(written(slider, x))}</span><span><u{" class=now" * (x == here[0])} '
+            f'style="width:{100 * abs(v[0]) / max(map(abs, ends)):.1f}%"></u></span><span>{read(v[0])}</span></div>'
+            for x, v in told[::-1]
+        )
+        return f'<p>{escape(title)}</p><div role="img" aria-label="{escape(title)}: {read(here[1])}">{bars}</div>{STYLE}'
     across = lambda x: 100 * (x - slider.low) / (slider.high - slider.low)  # noqa: E731
     down = lambda y: 100 * (ends[1] - y) / (ends[1] - ends[0])  # noqa: E731
     point = lambda x, y: f"{across(x):.2f},{down(y):.2f}"  # noqa: E731
     band = [point(x, v[2]) for x, v in told] + [point(x, v[1]) for x, v in told[::-1]]
     line = " ".join(point(x, v[0]) for x, v in told)
-    language = words.spoken_language()
-    reads = [escape(tables.cell(v, vars(what_if.measure), language)) for v in (ends[1], ends[0], here[1])]  # fmt: skip
-    title = say("{measure}, as this slider moves: {slider}", measure=what_if.measure.label, slider=slider.label)  # fmt: skip
+    title = say("{measure}, as this slider moves: {slider}", **said)
     spot = f"left:{across(here[0]):.1f}%;top:{down(here[1]):.1f}%"
-    ends_x = [escape(written(slider, x)) for x in (slider.low, slider.high)]
-    side = "right" if across(here[0]) > 60 else "left"
     return (
-        f'<p>{escape(title)}</p><div class="box" role="img" aria-label="{escape(title)}: {reads[2]}"><span>{reads[0]}</span><span>{reads[1]}</span>'
+        f'<p>{escape(title)}</p><div class="box" role="img" aria-label="{escape(title)}: {read(here[1])}"><span>{read(ends[1])}</span><span>{read(ends[0])}</span>'
         f'<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true"><polygon points="{" ".join(band)}"/><polyline points="{line}"/></svg>'
-        f'<i style="{spot}"></i><b class="{side}" style="{spot}">{reads[2]}</b></div>'
-        f'<div class="ends"><span>{ends_x[0]}</span><span>{ends_x[1]}</span></div>{STYLE}'
+        f'<i style="{spot}"></i><b class="{"right" if across(here[0]) > 60 else "left"}" style="{spot}">{read(here[1])}</b></div>'
+        f'<div class="ends"><span>{escape(written(slider, slider.low))}</span><span>{escape(written(slider, slider.high))}</span></div>{STYLE}'
     )

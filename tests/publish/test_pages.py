@@ -9,6 +9,7 @@ import time
 
 import pandas as pd
 import pytest
+from traitlets import TraitError
 
 from opslib import places, runs, words
 from opslib.findings import Action, Check, Finding, Heading, Quantity, Table, heading
@@ -169,6 +170,33 @@ def test_a_slow_what_if_gets_fewer_points_and_one_without_effect_no_picture():
     assert "<svg" not in flat
     marked = _curve(lambda x: controls.Outcome(headline=Text("h"), value=(x, x, x)))
     assert "<script" not in marked
+
+
+def test_a_switch_is_a_box_to_tick_and_two_bars():
+    asked = controls.WhatIf(
+        sliders=[
+            controls.Slider(name="ad", label=Text("Search"), low=0, high=1, step=1, value=1, kind="switch")
+        ],
+        compute=lambda ad: controls.Outcome(headline=Text(f"is {ad}"), value=(40 + 60 * ad,) * 3),
+        measure=heading(Text("Purchases"), "number", digits=0),
+        cases=[{"ad": 0}],
+    )  # fmt: skip
+    box = controls.live(asked)
+    tick, back, place, picture, _ = box.children
+    assert (tick.description, tick.value) == ("Search", True)
+    tick.value = False
+    assert "is 0.0" in place.value
+    assert re.findall(r"<u( class=now)? style=\"width:([\d.]+)%", picture.value) == [
+        ("", "100.0"),
+        (" class=now", "40.0"),
+    ]
+    assert "Purchases, with and without: Search" in picture.value
+    back.click()
+    assert tick.value is True
+    assert "is 1.0" in place.value
+    with pytest.raises(TraitError):
+        tick.value = "<script>"
+    assert controls.cases(asked)["rows"][0]["values"][0]["en"] == "off"
 
 
 @pytest.mark.slow

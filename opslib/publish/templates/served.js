@@ -42,16 +42,17 @@ ops.done=function(){
       if(slot){live.style.display="none";slot.appendChild(live);}});}
   if(!document.querySelector(".ops-live"))kernel="";
   watch();};
+var controls=".widget-slider,.widget-checkbox";
 function watch(){
   var eye=new MutationObserver(dress);eye.observe(document.body,{childList:true,subtree:true});
-  setTimeout(function(){var s=state();if(s&&!document.querySelector(".ops-live .widget-slider")&&document.querySelector(".ops-live"))
+  setTimeout(function(){var s=state();if(s&&!document.querySelector(".ops-live :is("+controls+")")&&document.querySelector(".ops-live"))
     ops.trouble({what:word("The live part did not start.","实时部分未能启动。"),again:word("Try again","重试")});},60000);
   setInterval(alive,20000);document.addEventListener("visibilitychange",function(){if(!document.hidden)alive();});}
 function alive(){if(!kernel)return;fetch("/alive/"+kernel).then(function(r){if(r.status!==204)gone();},gone);}
 function gone(){ops.trouble({what:word("The live part of this page has ended; what you see stays.","本页的实时部分已结束，所示内容保留。"),again:word("Start it again","重新启动")});kernel="";}
 function dress(){
   document.querySelectorAll(".ops-live").forEach(function(live){
-    var box=live.querySelector(".widget-slider");
+    var box=live.querySelector(controls);
     if(!box||live.dataset.dressed)return;live.dataset.dressed="1";
     var slot=live.parentNode;if(slot.classList.contains("ops-slot"))Array.from(slot.children).forEach(function(c){c.style.display=c===live?"":"none";});
     var s=state();if(s)s.hidden=true;root.dataset.live=Date.now()-begun;setTimeout(release,400);
