@@ -1,6 +1,7 @@
 # Everything a person does here, one line each; `make help` reads the words behind ##.
 PYTHON ?= python3
 BIN := .venv/bin
+LAB := $(BIN)/jupyter lab --notebook-dir=notebooks
 READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -27,8 +28,11 @@ soak: $(READY) ## long repeats: 200 kills, 50 seeds
 serve: $(READY) ## start the dashboards on this machine
 	@$(BIN)/opslib serve
 
+# The notebooks name the kernel python3; here that is opslib's own, ready in a blink.
 lab: $(READY) ## open JupyterLab on the notebooks
-	@$(BIN)/jupyter lab --notebook-dir=notebooks
+	@$(BIN)/python -c "from opslib.runs import kernels; kernels.install()"
+	@mkdir -p .cache/lab/kernels && ln -sfn ../../jupyter/kernels/opslib .cache/lab/kernels/python3
+	@JUPYTER_PATH="$(CURDIR)/.cache/lab:$(CURDIR)/.cache/jupyter" $(LAB)
 
 setup: $(READY) ## make the environment in .venv
 

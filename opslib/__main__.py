@@ -47,8 +47,8 @@ def demo(
     from opslib import demo as maker
 
     print(say("Building the demonstration company ..."), file=sys.stderr)
-    path = maker.build("demo", size=size, seed=seed, language=language or "en")
-    print(say("Its warehouse stands at {place}.", place=_short(path)))
+    place = _short(maker.build("demo", size=size, seed=seed, language=language or "en"))
+    print(say("Its warehouse stands at {place}.", place=place))
 
 
 @app.command()
@@ -61,11 +61,9 @@ def start(
     from opslib.runs import listing
     from opslib.warehouse import start as starter
 
-    ask = None if yes else _ask
-    begun = starter.start(file, company=company or None, ask=ask)
-    print(begun.report())
-    print(listing.answerable(begun.company))
-    print(say("Next: opslib run --company {company}", company=begun.company))
+    begun = starter.start(file, company=company or None, ask=None if yes else _ask)
+    next_ = say("Next: opslib run --company {company}", company=begun.company)
+    print(begun.report(), listing.answerable(begun.company), next_, sep="\n")
 
 
 @app.command()
@@ -108,7 +106,7 @@ def run(
     company: Company = "demo",
     demo: Annotated[bool, typer.Option("--demo", help="Build it if needed.")] = False,
     grid: Annotated[
-        list[str] | None, typer.Option(help="region=north,south: one run each.")
+        list[str] | None, typer.Option(help="cover_weeks=4,8: one run each.")
     ] = None,
     preset: Annotated[str, typer.Option(help="A preset of gallery.yaml.")] = "",
     set_: Annotated[
@@ -126,11 +124,11 @@ def run(
     pages: Annotated[bool, typer.Option(help="Make reports and gallery.")] = True,
     cluster: Annotated[str, typer.Option(help="Dask scheduler that runs them.")] = "",
 ) -> None:
-    """Run notebooks and publish. Example: opslib run inventory --grid region=N,S."""
+    """Run notebooks and publish. Example: opslib run stock_health --grid cover_weeks=4,8."""
     from opslib import runs
 
-    if demo:
-        _demo_if_needed(company)
+    if demo and company == "demo":
+        _demo_if_needed()
     batch = runs.run(
         company,
         names or None,
@@ -246,9 +244,8 @@ def reader(
     elif name:
         if not view:
             raise ValueError(say("name what she may open, such as --view demo"))
-        word = say("Password")
         password = os.environ.get("OPSLIB_PASSWORD") or typer.prompt(
-            word, hide_input=True, confirmation_prompt=True
+            say("Password"), hide_input=True, confirmation_prompt=True
         )
         readers.add(name, password, view, department=department, personal=personal)
     for one, told in readers.known().items():
@@ -340,8 +337,7 @@ def diff(
     """Show how two runs' numbers differ, and why. Example: opslib diff 12ab 34cd."""
     from opslib.runs.keep import changes
 
-    one, other = (changes.of_key(company, key) for key in (old, new))
-    print(changes.difference(one, other))
+    print(changes.difference(*(changes.of_key(company, key) for key in (old, new))))
 
 
 @app.command()
@@ -357,8 +353,7 @@ def prune(
     print(pruning.told(leaving))
     if leaving and not yes:
         typer.confirm(say("Remove this?"), abort=True)
-    freed = words.number(pruning.prune(leaving) / 1e6, 1)
-    print(say("{size} MB freed.", size=freed))
+    print(say("{size} MB freed.", size=words.number(pruning.prune(leaving) / 1e6, 1)))
 
 
 @app.command()
@@ -453,17 +448,16 @@ def main() -> None:
     except (OpslibError, ValueError, OSError) as error:
         if told:
             raise
-        language = words.spoken_language()
-        plain = (
-            error.sentence(language) if isinstance(error, OpslibError) else str(error)
-        )
         from opslib.runs.keep import log
 
-        words_ = " ".join(sys.argv[1:])
-        trace = "".join(traceback.format_exception(error))[-4000:]
-        ref = log.note("error", plain, exit="refused", command=words_, traceback=trace)
+        ours = isinstance(error, OpslibError)
+        plain = error.sentence(words.spoken_language()) if ours else str(error)
+        ref = log.note(
+            "error", plain, exit="refused", command=" ".join(sys.argv[1:]),
+            traceback="".join(traceback.format_exception(error))[-4000:],
+        )  # fmt: skip
         print(say("Error: {what}", what=plain), file=sys.stderr)
-        if not isinstance(error, OpslibError):
+        if not ours:
             print(say("More: opslib log {ref}", ref=ref), file=sys.stderr)
         sys.exit(2)
 
@@ -481,12 +475,11 @@ def _speak(company: str) -> str:
     return company
 
 
-def _demo_if_needed(company: str) -> None:
+def _demo_if_needed() -> None:
     from opslib.runs import keys
 
-    if company != "demo" or keys.demo_is_fresh(places.warehouse("demo")):
-        return
-    demo()
+    if not keys.demo_is_fresh(places.warehouse("demo")):
+        demo()
 
 
 def _scheduled(company: str) -> None:
@@ -499,25 +492,32 @@ def _scheduled(company: str) -> None:
     from opslib.runs.keep import changes, log
     from opslib.warehouse import intake
 
+    codes = []
+
+    def complain(error: OpslibError, kind: str) -> None:
+        codes.append(1)
+        log.note("error", error.sentence(), company=company, exit=kind)
+        print(error.sentence(words.spoken_language()), file=sys.stderr)
+
     try:
         loaded = str(intake.load(company).report())
-        log.note("info", loaded, company=company, exit="loaded")
+        log.note("info", loaded, company=company, exit=log.LOADS[0])
         print(loaded)
     except OpslibError as error:
-        log.note("error", error.sentence(), company=company, exit="load failed")
-        print(error.sentence(words.spoken_language()), file=sys.stderr)
-    batch = runs.run(company, due=True)
-    changes.explain(batch.results)
-    _publish(company, changed=batch.started > 0)
-    print(batch.summary())
-    for view in readers.views_of(company):
-        part = runs.run(view, due=True)
-        _publish(view, changed=part.started > 0)
-        print(view, part.summary())
+        complain(error, log.LOADS[1])
+    for view in (company, *readers.views_of(company)):
+        try:
+            batch = runs.run(view, due=True)
+            codes.append(batch.exit_code)
+            changes.explain(batch.results)
+            _publish(view, changed=batch.started > 0)
+            print(view, batch.summary())
+        except OpslibError as error:
+            complain(error, "view failed")
     try:
         alert(company, monday=True)
     except typer.Exit as told:
-        raise typer.Exit(max(batch.exit_code, told.exit_code)) from None
+        raise typer.Exit(max(*codes, told.exit_code)) from None
 
 
 def _publish(company: str, *, changed: bool) -> None:
@@ -531,9 +531,12 @@ def _publish(company: str, *, changed: bool) -> None:
 
 
 def _where_to_go(company: str) -> None:
-    print(say("Gallery:     {place}", place=_short(places.reports() / "index.html")))
-    print(say("Dashboards:  make serve   (or: opslib serve)"))
-    print(say("Explore:     make lab"))
+    print(
+        say("Gallery:     {place}", place=_short(places.reports() / "index.html")),
+        say("Dashboards:  make serve   (or: opslib serve)"),
+        say("Explore:     make lab"),
+        sep="\n",
+    )
     if company == "demo":
         print(say("Your data:   opslib start FILE.xlsx"))
 
@@ -551,17 +554,15 @@ def _pairs(written: list[str]) -> dict[str, str]:
         name, mark, value = word.partition("=")
         if not mark:
             raise ValueError(
-                say("{word} is not name=value, such as region=north", word=repr(word))
+                say("{word} is not name=value, such as cover_weeks=6", word=repr(word))
             )
         pairs[name.strip()] = value
     return pairs
 
 
 def _short(path: Path) -> str:
-    try:
-        return str(Path(path).resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    inside = Path(path).resolve().is_relative_to(Path.cwd())
+    return os.path.relpath(path) if inside else str(path)
 
 
 if __name__ == "__main__":

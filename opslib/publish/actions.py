@@ -30,14 +30,14 @@ def came(acts: pd.DataFrame, language: str) -> list[str]:
         )
     ]
     both = done[done["reached"].notna() & done["value"].notna()]
-    for unit, rows in both.groupby("unit"):
-        lines.append(
-            say(
-                "Where it was measured they brought {reached}; {value} was expected.",
-                reached=card.amount(rows["reached"].astype(float).sum(), unit),
-                value=card.amount(rows["value"].astype(float).sum(), unit),
-            )
+    lines += [
+        say(
+            "Where it was measured they brought {reached}; {value} was expected.",
+            reached=card.amount(rows["reached"].astype(float).sum(), unit),
+            value=card.amount(rows["value"].astype(float).sum(), unit),
         )
+        for unit, rows in both.groupby("unit")
+    ]
     return [
         line("h2", say("What came of our decisions"), language),
         *(line("p", t, language) for t in lines),

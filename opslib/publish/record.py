@@ -171,10 +171,10 @@ def _rooms(told: pd.DataFrame) -> list[Text]:
     from opslib.publish.gallery import room_name
 
     verdicts = marks.by_room(told)
-    named = {}
-    for room in places.ROOMS:
-        named.setdefault(verdicts.get(room, "early"), []).append(room_name(room))
-    rooms = {verdict: words.listing(names) for verdict, names in named.items()}
+    rooms = {
+        v: words.listing([room_name(r) for r in places.ROOMS if verdicts.get(r, "early") == v])
+        for v in {verdicts.get(r, "early") for r in places.ROOMS}
+    }  # fmt: skip
     lines = {
         "good": say("May be trusted: {rooms}.", rooms=rooms.get("good", "")),
         "narrow": say(

@@ -295,7 +295,8 @@ def _fork_for(
     if pid == 0:
         _become_kernel(told, [door, link, *alive.values(), eyes, lock])
     alive[pid] = link
-    link.sendall(f"{pid}\n".encode())
+    with contextlib.suppress(OSError):
+        link.sendall(f"{pid}\n".encode())
     eyes.register(link, selectors.EVENT_READ)
 
 
@@ -341,6 +342,7 @@ def _hang_up(
     pid = next((p for p, other in alive.items() if other is link), 0)
     eyes.unregister(link)
     if pid:
+        os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
 

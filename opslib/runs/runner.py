@@ -77,27 +77,21 @@ class Batch:
                     seconds=number(self.seconds, 1),
                 )
             ]
-        for r in self.failed:
-            lines.append(
-                say(
-                    "  {name}: {exit} in cell {cell}: {what}",
-                    name=r["name"],
-                    exit=say_exit(r["exit"]),
-                    cell=r.get("cell") or "-",
-                    what=(r.get("message") or "").splitlines()[0][:200]
-                    if r.get("message")
-                    else "",
-                )
+        lines += [
+            say(
+                "  {name}: {exit} in cell {cell}: {what}",
+                name=r["name"],
+                exit=say_exit(r["exit"]),
+                cell=r.get("cell") or "-",
+                what=(r.get("message") or "").partition("\n")[0][:200],
             )
-        for r in self.results:
-            if r["exit"] == "lacking data":
-                lines.append(
-                    say(
-                        "  {name}: {what}",
-                        name=r["name"],
-                        what=Text(**r["message_both"]),
-                    )
-                )
+            for r in self.failed
+        ]
+        lines += [
+            say("  {name}: {what}", name=r["name"], what=Text(**r["message_both"]))
+            for r in self.results
+            if r["exit"] == "lacking data"
+        ]
         return Text(
             "\n".join(dict.fromkeys(t.en for t in lines)),
             "\n".join(dict.fromkeys(t.zh for t in lines)),

@@ -273,10 +273,12 @@ def _attempt(
         "ended": dt.datetime.now().isoformat(timespec="seconds"),
     }
     if working is not None:
-        with contextlib.suppress(OSError):
-            result["folder"] = str(
-                manifest.close(working, result).relative_to(places.reports())
-            )
+        try:
+            closed = manifest.close(working, result)
+            (places.reports(company) / keys.PAGE_MARK).unlink(missing_ok=True)
+            result["folder"] = str(closed.relative_to(places.reports()))
+        except OSError as error:
+            result |= _failure(error, "")
     return result
 
 
@@ -348,10 +350,8 @@ def guard(board: Board, ended: threading.Event) -> None:
 
 
 def _own_mb(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon"):
-            return int(line.split()[1]) // 1024
-    return 0
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(n.split()[1]) for n in lines if n.startswith("Private_")) // 1024
 
 
 def memory_share(workers: int) -> int:

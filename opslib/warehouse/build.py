@@ -56,7 +56,7 @@ def rebuild(
     """
     path = places.warehouse(company)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(path):
+    with alone(path):
         for left in path.parent.glob(f"{path.stem}.building*"):
             left.unlink(missing_ok=True)
         aside, stage = path.with_suffix(".building"), path.with_suffix(".building_in")
@@ -171,7 +171,7 @@ def _write_anew(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def alone(path: Path) -> Iterator[None]:
     """Hold the company's lock; a second load is refused, not queued."""
     with path.with_suffix(".lock").open("w") as lock:
         try:

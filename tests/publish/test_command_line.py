@@ -1,5 +1,6 @@
 """Every verb works as its help says; an error is one plain sentence."""
 
+import re
 import subprocess
 import sys
 
@@ -33,7 +34,19 @@ def test_an_error_is_one_sentence_and_a_traceback_only_when_asked(home):
 def test_a_wrong_pair_names_its_form(demo_home):
     out = _opslib("run", "--grid", "north", home=demo_home)
     assert out.returncode == 2
-    assert "region=north" in out.stderr
+    assert "cover_weeks=6" in out.stderr
+
+
+def test_the_examples_of_run_name_what_a_notebook_takes():
+    from opslib.runs import listing, parameters
+
+    readme = (places.Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    told = _opslib("run", "--help", home=places.Path(__file__).parents[2]).stdout
+    shown = re.findall(r"opslib run (\w+) --grid\s+(\w+)=", readme + told)
+    assert len(shown) == 2
+    for name, parameter in shown:
+        (entry,) = listing.chosen([name])
+        assert parameter in parameters.declared(entry.path)
 
 
 def test_an_unknown_notebook_names_the_nearest(demo_home):

@@ -85,11 +85,16 @@ def test_pruning_shows_first_and_keeps_records_and_the_standing_answer(demo_home
         ("2026-02-01", "new3", 5, "ok"), ("2026-03-01", "top4", 200, "ok"),
     ):  # fmt: skip
         _kept(day, key, age=age, exit_=end)
+    lack = places.reports("demo") / NAME / "lacking"
+    lack.mkdir()
+    lacking = {**manifest.read(places.reports("demo") / NAME / "2026-01-01_old1")}
+    manifest.write(lack, {**lacking, "exit": "lacking data", "key": "gone"})
     home = places.reports("demo") / NAME
     leaving = prune.plan("demo", days=90)
     assert {(o.path.name, o.kind) for o in leaving} == {
         ("2026-01-01_old1", "strip"),
         ("2026-01-02_old2_failed", "broken"),
+        ("lacking", "broken"),
     }
     assert "1 old runs" in prune.told(leaving)
     assert (home / "2026-01-01_old1" / "notebook.ipynb").exists(), (
@@ -119,6 +124,54 @@ def test_a_pruned_run_is_not_taken_for_an_answer(demo_home):
     assert work.kept("demo", job)
     prune.prune(prune.plan("demo"))
     assert work.kept("demo", job) is None
+
+
+def test_a_word_keeps_its_line_whatever_marks_it_holds(home):
+    """U+2028, U+2029 and U+0085 end a line for some readers, not in a book."""
+    from opslib.runs.score import book
+
+    path = places.data() / "records" / "demo" / "words.jsonl"
+    said = ["one\u2028two\u2029three\u0085four", "five"]
+    for word in said:
+        book.add(path, {"text": word})
+    assert [line["text"] for line in book.lines(path)] == said
+
+
+def test_a_backup_holds_what_readers_of_a_part_decided(demo_home):
+    from opslib.runs.score import book
+
+    path = places.data() / "records" / "demo@north" / "comments.jsonl"
+    book.add(path, {"text": "ours"})
+    page = places.reports("demo@north") / "page.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("kept")
+    file = backup.backup("demo")
+    shutil.rmtree(path.parent)
+    shutil.rmtree(page.parent)
+    backup.restore(file, company="demo")
+    assert book.lines(path) == [{"text": "ours"}]
+    assert page.read_text() == "kept"
+
+
+def test_a_load_during_a_backup_makes_it_begin_again(demo_home, monkeypatch):
+    """Else an old stamp would stand beside a new warehouse."""
+    real, times = backup._files, []
+
+    def loaded_meanwhile(company):
+        if not times:
+            with build.rebuild("demo") as held:
+                held.execute("DELETE FROM sales_lines")
+        times.append(1)
+        return real(company)
+
+    monkeypatch.setattr(backup, "_files", loaded_meanwhile)
+    file = backup.backup("demo")
+    assert len(times) == 2
+    monkeypatch.undo()
+    monkeypatch.setenv("OPSLIB_HOME", str(demo_home))
+    backup.restore(file, company="demo")
+    assert read_stamp("demo")["tables"]["sales_lines"]["rows"] == _rows() == 0
+    assert not list(file.parent.glob("*.half"))
 
 
 def _rows():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -172,3 +173,22 @@ def test_where_forking_fails_an_ordinary_kernel_starts(home, monkeypatch):
         assert manager.is_alive()
     finally:
         manager.shutdown_kernel(now=True)
+
+
+def test_jupyterlab_starts_the_forked_kernel_for_the_notebooks():
+    """`make lab` takes opslib's kernel where a notebook names `python3`."""
+    root = Path(__file__).parents[2]
+    look = ".venv/bin/jupyter kernelspec list --json"
+    told = subprocess.run(
+        ["make", "-s", "-o", ".venv/.ready", "lab", f"LAB={look}"],
+        cwd=root,
+        env={**os.environ, "OPSLIB_HOME": str(root)},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    spec = json.loads(told.stdout)["kernelspecs"]["python3"]["spec"]
+    assert spec["metadata"]["kernel_provisioner"]["provisioner_name"] == "opslib-forked"
+    for book in (root / "notebooks").glob("*/*.ipynb"):
+        named = json.loads(book.read_text("utf-8"))["metadata"]["kernelspec"]["name"]
+        assert named == "python3", book

@@ -12,9 +12,11 @@ import types
 
 import pytest
 
+from opslib import places, runs
 from opslib.errors import ParameterError
 from opslib.runs import listing, manifest
 from opslib.runs.watch import schedule
+from opslib.warehouse import read_stamp
 
 
 def test_what_was_never_answered_is_due_and_what_lacks_data_says_so(demo_home):
@@ -186,34 +188,60 @@ def test_the_real_airflow_runs_the_dag(books, tmp_path):
     assert "failed" in ended[-1], "a failed question fails the whole"
 
 
-@pytest.mark.slow
-def test_a_look_loads_runs_what_is_due_tells_and_then_rests(books):
+def _alerts_to_a_file(books):
     toml = books.home / "data/companies/demo/company.toml"
     toml.write_text(
         toml.read_text("utf-8") + '\n[[alerts]]\nkind = "file"\npath = "told.log"\n',
         "utf-8",
     )
+
+
+def _look(books):
+    env = {**os.environ, "OPSLIB_HOME": str(books.home)}
+    return subprocess.run(
+        [sys.executable, "-m", "opslib", "schedule", "--now"],
+        env=env,
+        cwd=books.home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_run_by_hand_with_other_settings_puts_off_nothing(books):
+    books.listed(books.notebook("good", books.show))
+    (entry,) = listing.entries().values()
+    stamp = read_stamp("demo")
+    for given in ({"as_of": "2026-05-01"}, {"word": "other"}):
+        runs.run("demo", given=given)
+        assert "never answered" in str(schedule.due("demo", entry, stamp))
+    runs.run("demo")
+    assert schedule.due("demo", entry, stamp) is None
+
+
+@pytest.mark.slow
+def test_a_load_that_fails_fails_the_look_and_is_told(books):
+    _alerts_to_a_file(books)
+    books.listed(books.notebook("good", books.show))
+    next(places.raw("demo").glob("goals*")).write_bytes(b"half a file")
+    done = _look(books)
+    assert done.returncode == 1, done.stderr
+    assert "1 ran, 0 kept, 0 lack data, 0 failed" in done.stdout
+    assert "The last load failed" in (books.home / "told.log").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_a_look_loads_runs_what_is_due_tells_and_then_rests(books):
+    _alerts_to_a_file(books)
     books.listed(
         books.notebook("good", books.show), books.notebook("bad", "1 / 0", books.show)
     )
-
-    def look():
-        env = {**os.environ, "OPSLIB_HOME": str(books.home)}
-        return subprocess.run(
-            [sys.executable, "-m", "opslib", "schedule", "--now"],
-            env=env,
-            cwd=books.home,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    first = look()
+    first = _look(books)
     assert first.returncode == 1, first.stderr
     assert "1 ran, 0 kept, 0 lack data, 1 failed" in first.stdout
     told = (books.home / "told.log").read_text("utf-8")
     assert told.count("ZeroDivisionError") == 1
     assert told.count(": Finance") == 1
-    again = look()
+    again = _look(books)
     assert "good" not in again.stderr, "only what failed is tried again"
     assert (books.home / "told.log").read_text("utf-8") == told, "told once"

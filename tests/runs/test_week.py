@@ -11,7 +11,6 @@ import time
 import pytest
 
 from opslib import places
-from opslib.publish import gallery
 from opslib.runs import ledger, listing, manifest
 from opslib.runs.keep import log
 from opslib.runs.score import decisions
@@ -103,7 +102,6 @@ def _days(processes, home, *, days, kills, seed, pause):
 
 def _nothing_is_lost(processes, home):
     """Pages whole, one closed manifest a folder, every line read, nothing left over."""
-    gallery.publish("demo")
     for page in places.reports().rglob("*.html"):
         assert page.read_text("utf-8").rstrip().endswith("</html>"), page
     for folder in places.reports("demo").glob("*/*/*/"):

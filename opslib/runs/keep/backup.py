@@ -20,6 +20,7 @@ from typing import Any
 from opslib import places
 from opslib.errors import MissingDataError, OpslibError
 from opslib.runs import manifest
+from opslib.warehouse import build
 from opslib.warehouse.store import read_stamp
 from opslib.words import catalogue
 
@@ -48,6 +49,7 @@ def backup(company: str, to: Path | None = None) -> Path:
     final = folder / f"{company}_{now:%Y%m%d_%H%M%S_%f}.tar.gz"
     half = final.with_suffix(".half")
     sums: dict[str, str] = {}
+    stamp = read_stamp(company)
     with (
         manifest.alone(f"{company}-backup"),
         tarfile.open(half, "w:gz", compresslevel=3) as book,
@@ -56,7 +58,7 @@ def backup(company: str, to: Path | None = None) -> Path:
             book,
             sums,
             f"data/warehouse/{company}.json",
-            json.dumps(read_stamp(company)).encode(),
+            json.dumps(stamp).encode(),
         )
         for path in _files(company):
             _put(
@@ -71,6 +73,9 @@ def backup(company: str, to: Path | None = None) -> Path:
             "files": dict(sums),
         }
         _put(book, sums, _LIST, json.dumps(told).encode())
+    if read_stamp(company) != stamp:  # loaded meanwhile: what was copied may not fit
+        half.unlink()
+        return backup(company, to)
     half.replace(final)
     return final
 
@@ -99,7 +104,9 @@ def restore(file: Path, *, company: str = "") -> dict[str, Any]:
                     company=company,
                 )
             )
-        with manifest.alone(f"{told['company']}-backup"):
+        house = places.warehouse(told["company"])
+        house.parent.mkdir(parents=True, exist_ok=True)
+        with manifest.alone(f"{told['company']}-backup"), build.alone(house):
             _swap_in(told["company"], place)
     return told
 
@@ -109,13 +116,24 @@ def _beside() -> Path:
     return places.data()
 
 
-def _parts(company: str) -> list[Path]:
-    """Return what a backup holds, folders and files; the warehouse comes last."""
-    house = places.warehouse(company)
+def _parts(company: str, *roots: Path) -> list[Path]:
+    """Return what a backup holds, folders and files; the warehouse comes last.
+
+    What readers of a part of the company decided and were shown is hers too.
+    """
+    house, records = places.warehouse(company), places.data() / "records"
+    folders = [f.relative_to(places.root()) for f in (records, places.reports())]
+    views = {
+        view.relative_to(root)
+        for root in (places.root(), *roots)
+        for folder in folders
+        for view in (root / folder).glob(f"{company}@*")
+    }
     return [
         places.company_home(company),
-        places.data() / "records" / company,
+        records / company,
         places.reports(company),
+        *(places.root() / view for view in sorted(views)),
         house.with_suffix(".people"),
         house.with_suffix(".json"),
         house,
@@ -171,7 +189,7 @@ def _unpacked(file: Path, place: Path) -> dict[str, Any]:
 
 
 def _swap_in(company: str, place: Path) -> None:
-    for part in _parts(company):
+    for part in _parts(company, place):
         new = place / part.relative_to(places.root())
         old = place / "before" / part.relative_to(places.root())
         old.parent.mkdir(parents=True, exist_ok=True)

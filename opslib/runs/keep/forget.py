@@ -87,7 +87,7 @@ def _blot(path: Path, customer: str) -> None:
         return word.sub(BLOT, value) if isinstance(value, str) else value
 
     lines = []
-    for line in path.read_text("utf-8", errors="replace").splitlines():
+    for line in path.read_text("utf-8", errors="replace").split("\n"):
         try:
             lines.append(json.dumps(clean(json.loads(line)), ensure_ascii=False))
         except json.JSONDecodeError:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 say = catalogue(__package__ or "opslib.runs.keep")
 LEVELS = ("info", "warning", "error")
+LOADS = ("loaded", "load failed")
 _LONGEST = 8_000
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,31 +51,26 @@ def plan(company: str, *, days: int = 90) -> list[Leaving]:
     for name in listing.entries():
         runs = manifest.of_notebook(company, name)
         standing = manifest.standing(runs)
-        newest = runs[0] if runs else None
-        for told in runs:
+        for told in runs[1:]:
             path = places.reports() / told["folder"]
             old = dt.datetime.fromisoformat(told["started"]) <= before
-            if (
-                told is standing
-                or told is newest
-                or not old
-                or told["exit"] == "running"
-            ):
-                continue
             kind = "strip" if told["exit"] == "ok" else "broken"
             size = _size(path, kind)
-            if size:
+            if size and old and told is not standing and told["exit"] != "running":
                 found.append(Leaving(path=path, kind=kind, size=size))
-    gone = {o.path.name.split("_")[1] for o in found}
-    for path in sources.unused(company, gone):
-        if path.stat().st_mtime <= before.timestamp():
-            found.append(Leaving(path=path, kind="code", size=path.stat().st_size))
-    for path in sorted((places.root() / ".cache" / "once").glob("*")):
-        if path.stat().st_atime <= time.time() - 86400 * days and path.is_file():
-            found.append(Leaving(path=path, kind="cache", size=path.stat().st_size))
-    for path in log.old(days):
-        found.append(Leaving(path=path, kind="log", size=path.stat().st_size))
-    return found
+    gone = {[*o.path.name.split("_"), ""][1] for o in found}
+    files = [
+        ("code", p)
+        for p in sources.unused(company, gone)
+        if p.stat().st_mtime <= before.timestamp()
+    ]
+    files += [
+        ("cache", p)
+        for p in sorted((places.root() / ".cache" / "once").glob("*"))
+        if p.stat().st_atime <= before.timestamp() and p.is_file()
+    ]
+    files += [("log", p) for p in log.old(days)]
+    return found + [Leaving(path=p, kind=k, size=p.stat().st_size) for k, p in files]
 
 
 def prune(leaving: list[Leaving]) -> int:

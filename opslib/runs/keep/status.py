@@ -38,17 +38,18 @@ def report(company: str) -> Text:
         latest = next((m for m in runs if not m.get("replay")), runs[0])
         age = dt.datetime.now() - dt.datetime.fromisoformat(latest["started"])
         failed = sum(m["exit"] not in ("ok", "running", "lacking data") for m in runs)
-        told = say(
-            "  {name}: {exit}, {days} days ago, as of {day}, {seconds} s; {failed} failed of {all} kept",
-            name=entry.name,
-            exit=say_exit(latest["exit"]),
-            days=str(age.days),
-            day=latest["day"],
-            seconds=str(latest.get("seconds", "-")),
-            failed=str(failed),
-            all=str(len(runs)),
+        lines.append(
+            say(
+                "  {name}: {exit}, {days} days ago, as of {day}, {seconds} s; {failed} failed of {all} kept",
+                name=entry.name,
+                exit=say_exit(latest["exit"]),
+                days=str(age.days),
+                day=latest["day"],
+                seconds=str(latest.get("seconds", "-")),
+                failed=str(failed),
+                all=str(len(runs)),
+            )
         )
-        lines.append(told)
     sizes = [
         sum(f.stat().st_size for f in p.rglob("*") if f.is_file())
         for p in (places.reports(company), places.warehouse(company).parent)

@@ -36,7 +36,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
     """Return a book's lines, oldest first; one cut short is passed over."""
     found = []
     for line in (
-        path.read_text("utf-8", "replace").splitlines() if path.is_file() else []
+        path.read_text("utf-8", "replace").split("\n") if path.is_file() else []
     ):
         try:
             found.append(json.loads(line))

@@ -55,9 +55,15 @@ def gather(company: str, now: dt.datetime | None = None) -> list[Alert]:
         now: The moment; None for this one.
     """
     now = now or dt.datetime.now()
-    found = [*_data(company), *_ranges(company)]
-    for entry in listing.entries().values():
-        found += _of_question(company, entry, now)
+    found = [
+        *_data(company),
+        *(a for e in listing.entries().values() for a in _of_question(company, e, now)),
+    ]
+    try:
+        found += _ranges(company)
+    except OpslibError as error:
+        what = Text(error.sentence("en"), error.sentence("zh"))
+        found.append(Alert(cause="data record", kind="data", what=what))
     return found
 
 
@@ -195,6 +201,10 @@ def _of_question(
 
 def _data(company: str) -> Iterator[Alert]:
     stamp = read_stamp(company)
+    loads = [n for n in log.lines(company, days=35) if n["exit"] in log.LOADS]
+    if loads and loads[-1]["exit"] == log.LOADS[1]:
+        what = say("The last load failed: {what}", what=loads[-1]["what"][:300])
+        yield Alert(cause=f"load {loads[-1]['what']}", kind="data", what=what)
     for late in quality.late(company):
         yield Alert(
             cause=f"data {dt.date.today():%Y-%m} {late.en}", kind="data", what=late

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from opslib import places
 from opslib.errors import ParameterError
-from opslib.runs import keys, listing, manifest
+from opslib.runs import keys, listing, manifest, parameters
 from opslib.warehouse.store import read_stamp
 from opslib.words import Text, catalogue
 
@@ -31,6 +31,9 @@ def due(
 ) -> Text | None:
     """Return why a question is due, or None where it is not.
 
+    Only runs with the question's own settings count: one by hand, with others or as of
+    an earlier day, does not put off the next.
+
     Args:
         company: Whose.
         entry: The question.
@@ -38,7 +41,12 @@ def due(
         now: The moment; None for this one.
     """
     now = now or dt.datetime.now()
-    runs = [m for m in manifest.of_notebook(company, entry.name) if not m.get("replay")]
+    asked = parameters.resolve(parameters.declared(entry.path), {"company": company})
+    runs = [
+        m
+        for m in manifest.of_notebook(company, entry.name)
+        if not m.get("replay") and m["parameters"] == asked
+    ]
     good = next((m for m in runs if m["exit"] == "ok" and not m.get("pruned")), None)
     if good is None:
         return say("never answered")

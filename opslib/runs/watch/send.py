@@ -7,6 +7,7 @@ addresses with secrets need not stand in `company.toml`.
 from __future__ import annotations
 
 import datetime as dt
+import http.client
 import json
 import os
 import smtplib
@@ -62,7 +63,12 @@ def send(channel: dict[str, Any], message: Message) -> None:
                 word=str(error),
             )
         ) from None
-    except (OSError, smtplib.SMTPException, ValueError) as error:
+    except (
+        OSError,
+        http.client.HTTPException,
+        smtplib.SMTPException,
+        ValueError,
+    ) as error:
         raise OpslibError(
             say(
                 "{kind} did not take the message: {what}",
