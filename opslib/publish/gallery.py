@@ -186,7 +186,9 @@ def _others(company: str) -> list[dict[str, str]]:
     return [
         {"name": name, "href": up + page}
         for name, page in pages.items()
-        if name != company and (places.reports() / page).is_file()
+        if name != company
+        and "@" not in company
+        and (places.reports() / page).is_file()
     ]
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from opslib import places, words
 from opslib.findings import Heading, Table
 from opslib.publish import actions, report
-from opslib.runs import listing
+from opslib.runs import listing, manifest
 from opslib.runs.score import decisions, facts, marks
 from opslib.show import card, forms
 from opslib.show import tables as shown
@@ -35,20 +35,20 @@ def publish(company: str, language: str, home: Path) -> pd.DataFrame:
     Returns:
         The summary of the marks, one row for each kind of prediction.
     """
-    marked = marks.score(company)
-    told = marks.summary(marked)
-    currency = companies.read(company).currency
-    acts = decisions.actions(company, list(listing.entries()))
-    for one in ("en", "zh"):
-        parts = {
-            "record": _record(marked, told, acts, one, currency),
-            "actions": actions.open_by_owner(company, acts, one),
-        }
-        for name in PAGES:
-            page = home / file_name(name, one, language)
-            half = page.with_suffix(".half")
-            half.write_text(_page(company, name, parts[name], one, language), "utf-8")
-            half.replace(page)
+    with manifest.alone(f"{company}-record"):  # else an older page could come last
+        marked = marks.score(company)
+        told = marks.summary(marked)
+        acts = decisions.actions(company, list(listing.entries()))
+        for one in ("en", "zh"):
+            parts = {
+                "record": _record(marked, told, acts, one, companies.read(company).currency),
+                "actions": actions.open_by_owner(company, acts, one),
+            }  # fmt: skip
+            for name in PAGES:
+                page = home / file_name(name, one, language)
+                half = page.with_suffix(".half")
+                half.write_text(_page(company, name, parts[name], one, language), "utf-8")  # fmt: skip
+                half.replace(page)
     return told
 
 

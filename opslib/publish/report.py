@@ -166,7 +166,7 @@ def shell(book: dict[str, Any], company: str, language: str) -> str:
     """Return a page with nothing but its title, for an answer still to come."""
     return environment().get_template("report.html.j2").render(
         language=language, title=_title(book, language), css=css(), js=template_file("page.js"),
-        parts=[], where=company, foot="", home="/", plotly=f"/reports/assets/{assets().name}",
+        parts=[f"<h1>{card.escape(_title(book, language))}</h1>"], where=company, foot="", home="/", plotly=f"/reports/assets/{assets().name}",
         say={"gallery": say("All answers").in_language(language)},
     )  # fmt: skip
 
@@ -285,7 +285,7 @@ def figure(told: dict[str, Any], name: str, *, still: bool = False) -> str:
     label = card.escape(title)
     if still:
         return f'<figure class="figure" role="img" aria-label="{label}">{_captioned(label)}{picture}</figure>'
-    data = json.dumps(told).replace("</", "<\\/")
+    data = json.dumps(told).replace("<", "\\u003c")
     return (
         f'<div class="figure" role="img" aria-label="{label}" data-figure="{name}">{picture}</div>'
         f'<script type="application/json" id="{name}">{data}</script>'

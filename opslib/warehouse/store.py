@@ -184,7 +184,7 @@ def read_stamp(company: str) -> dict[str, Any]:
     if scope is None or not whole["snapshot"]:
         return whole
     seen = _rows_seen(company, whole["snapshot"], scope.mark)
-    return {**whole, "tables": {t: _cut(told, seen[t], scope) for t, told in whole["tables"].items() if t in seen}}  # fmt: skip
+    return {**whole, "delivered": 0, "quarantined": 0, "tables": {t: _cut(told, seen[t], scope) for t, told in whole["tables"].items() if t in seen}}  # fmt: skip
 
 
 def _cut(told: dict[str, Any], rows: int, scope: access.Scope) -> dict[str, Any]:

@@ -60,6 +60,10 @@ def test_report_and_gallery_are_whole_on_desk_and_phone(demo_home, browser):
     assert not re.search(r"[A-Z][a-z]{2} \d", ticks), ticks
     page.close()
     page, _, _ = _open(browser, index.as_uri(), 1200)
+    tiles = page.locator(".tile:visible")
+    before = tiles.count()
     page.get_by_role("button", name="Inventory").click()
-    assert page.locator(".tile:visible").count() >= 1
+    assert 1 <= tiles.count() < before
+    rooms = tiles.evaluate_all("all=>all.map(t=>t.dataset.room)")
+    assert set(rooms) == {"inventory"}
     page.close()

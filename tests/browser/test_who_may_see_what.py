@@ -1,8 +1,11 @@
 """Sign-in, views, kernels and messages: what is not yours is not there."""
 
 import json
+import re
+import shutil
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import websocket
@@ -115,6 +118,26 @@ def test_the_north_cannot_get_the_rest_by_address(closed_server):
     assert status == 200
     for region in ("South", "West", "East", "Coast", "Hills", "Lakes", "Centre"):
         assert f">{region}<" not in text, region
+    status, text = visit.open("/")
+    assert "rows delivered" not in text, "counts of the whole company"
+    assert not re.search(r">demo</a>", text), "the whole company's gallery"
+
+
+def test_other_companies_are_named_to_their_readers_only(
+    company, serve_again, tmp_path
+):
+    home = tmp_path / "two"
+    shutil.copytree(company, home)
+    index = home / "reports" / "index.html"
+    mark = '<!--company other--><a href="other/index.html">other</a> <!--/company-->'
+    index.write_text(
+        index.read_text("utf-8").replace("<h1>", mark + "<h1>", 1), "utf-8"
+    )
+    with serve_again(home) as served:
+        status, text = served.visit().open("/reports/index.html")
+        assert status == 200
+        assert "other/index.html" not in text
+        assert "<h1>" in text
 
 
 @pytest.mark.parametrize(
@@ -166,7 +189,8 @@ def test_a_kernel_answers_its_own_visit_only(closed_server):
     for other in (li, again):
         assert other.open(f"/alive/{kernel}")[0] == 404
         assert other.open(f"/api/kernels/{kernel}")[0] == 404
-        assert other.post(f"/voila/api/shutdown/{kernel}")[0] == 404
+        for written in (kernel, f"%{ord(kernel[0]):x}{kernel[1:]}"):
+            assert other.post(f"/voila/api/shutdown/{written}")[0] == 404
         with pytest.raises(websocket.WebSocketBadStatusException, match="404"):
             _wire(other, kernel)
     assert wang.open(f"/alive/{kernel}")[0] == 204
@@ -193,7 +217,8 @@ def test_messages_that_no_page_needs_reach_no_kernel(closed_server):
     assert not [k for k, _ in heard if k.endswith("_reply")]
     assert not canary.exists()
     wire.send_binary(_message("kernel_info_request", {})[0])
-    assert "kernel_info_reply" in [k for k, _ in _heard(wire)]
+    told = _heard(wire, 30, enough=lambda c: "implementation" in c)
+    assert "kernel_info_reply" in [k for k, _ in told]
     wire.close()
 
 
@@ -211,13 +236,13 @@ def test_a_forged_slider_stays_within_its_limits_and_leaks_nothing(closed_server
     sliders = {i: s["state"] for i, s in states.items() if s["state"].get("_model_name") == "FloatSliderModel"}  # fmt: skip
     slider, state = next(iter(sliders.items()))
 
-    def turn(**update):
+    def turn(seconds=2.0, enough=None, **update):
         wire.send_binary(_message("comm_msg", {"comm_id": slider, "data": {"method": "update", "state": update, "buffer_paths": []}})[0])  # fmt: skip
-        return _heard(wire)
+        return _heard(wire, seconds, enough)
 
     heard = turn(max=1e9, value=1e8) + turn(max=1e9)
     assert "comm_msg" not in [k for k, _ in heard], "a forged limit reached the kernel"
-    heard = turn(value=1e8)
+    heard = turn(30, lambda c: "data-setting" in json.dumps(c), value=1e8)
     shown = [c["data"]["state"]["value"] for k, c in heard if k == "comm_msg" and "value" in c["data"].get("state", {})]  # fmt: skip
     settings = [v for v in shown if isinstance(v, str) and "data-setting" in v]
     assert settings
@@ -288,6 +313,22 @@ def test_decisions_and_comments_are_kept_under_the_readers_name(closed_server):
     assert "put off by wang" in told["decisions"][-1]["said"]
     assert told["comments"][-1]["text"] == "Is P01 closed?"
     assert visit.post("/comment", view="demo", run=run, text=" ")[0] == 400
+
+
+def test_two_decisions_at_once_are_both_kept_and_shown(closed_server):
+    base = closed_server.home / "reports"
+    page = next(base.glob("demo/inventory/stock_health/*/manifest.json"))
+    run = json.loads(page.read_text("utf-8"))["key"]
+    words = [f"reason {n}" for n in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        told = [
+            pool.submit(closed_server.visit("wang").post, "/decide", view="demo", run=run, action="1", choice="accept", why=w)
+            for w in words
+        ]  # fmt: skip
+        assert [t.result()[0] for t in told] == [200] * 6
+    said = closed_server.visit("wang").open(f"/said/demo/{run}")[1]
+    assert all(w in said for w in words)
+    assert not list(base.glob("*.half"))
 
 
 def test_an_idle_page_lets_its_kernel_go_and_a_restart_loses_nothing(

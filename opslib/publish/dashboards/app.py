@@ -117,7 +117,7 @@ class Dashboards(Voila):
             (r"/alive/([0-9a-f-]{36})", doors.Alive),
             (rf"/api/kernels/{KERNEL}", boot.Ready),
             (rf"/api/kernels/{KERNEL}/channels", KernelWebsocketHandler),
-            (r"/voila/api/shutdown/(.*)", VoilaShutdownKernelHandler),
+            (rf"/voila/api/shutdown/{KERNEL}", VoilaShutdownKernelHandler),
             (r"/voila/scripts/([0-9a-f]+)\.js", boot.Scripts),
             (r"/voila/labextensions/(.*)", FileFindHandler, {"path": self.labextensions_path, "no_cache_paths": []}),
             (r"/voila/static/(.*)", MultiStaticFileHandler, {"paths": self.static_paths, "default_filename": "index.html"}),

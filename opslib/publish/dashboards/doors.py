@@ -31,6 +31,7 @@ from opslib.words import Text, catalogue
 
 say = catalogue(__package__ or "opslib.publish.dashboards")
 KINDS = {".html", ".csv", ".xlsx", ".js"}
+OTHERS = re.compile(r"<!--company ([^ ]+)-->(.*?)<!--/company-->")
 CHARTS = re.compile(r'<script async src="([^"]+plotly[^"]+)"[^>]*></script>')
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
@@ -83,10 +84,10 @@ class Page(JupyterHandler):
 
     def keep(self, name: str, value: str) -> None:
         """Set a signed cookie that scripts cannot read and other sites cannot send."""
-        safe = self.request.protocol == "https"
         self.set_signed_cookie(
-            name, value, expires_days=DAYS, httponly=True, samesite="Lax", secure=safe
-        )
+            name, value, expires_days=DAYS, httponly=True, samesite="Lax",
+            secure=self.request.protocol == "https",
+        )  # fmt: skip
 
     def may_see(self, view: str) -> None:
         """Refuse a view that is not the reader's, as if it did not exist."""
@@ -146,6 +147,7 @@ class Page(JupyterHandler):
             f'<head><base href="{card.escape(base)}"><style>{report.template_file("served.css")}</style>'
             f"<script>{report.template_file('served.js')}</script>",
         )
+        text = OTHERS.sub(lambda m: m[2] if m[1] in reader.views else "", text)
         text = text.replace("<html ", head[0], 1).replace("<head>", head[1], 1)
         return CHARTS.sub(r'<script>ops.charts="\1"</script>', text) if live else text
 
@@ -207,13 +209,16 @@ class SignIn(Page):
         self._form("")
 
     @allow_unauthenticated
-    def post(self) -> None:
+    async def post(self) -> None:
         """Let the reader in, or say that name and password do not fit."""
         name = self.get_body_argument("name", "")[:64]
         password = self.get_body_argument("password", "", strip=False)[:200]
         try:
-            cookie = self.settings["gatekeeper"].admit(
-                name, password, self.request.remote_ip or ""
+            cookie = await asyncio.to_thread(
+                self.settings["gatekeeper"].admit,
+                name,
+                password,
+                self.request.remote_ip or "",
             )
         except PermissionError:
             self.set_status(429)

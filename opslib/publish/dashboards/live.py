@@ -187,9 +187,8 @@ def trouble(what: Text, language: str) -> str:
 def _widget(cell: str, output: Any) -> str:
     kind = "application/vnd.jupyter.widget-view+json"
     told = {"output_type": "display_data", "metadata": {}, "trusted": True, "data": {kind: output["data"][kind]}}  # fmt: skip
-    name = card.escape(cell)
     return (
-        f'<div class="ops-live" data-for="{name}"><script type="application/vnd.voila.cell-output+json">'
+        f'<div class="ops-live" data-for="{card.escape(cell)}"><script type="application/vnd.voila.cell-output+json">'
         f"{doors.script_json(told)}</script></div>"
     )
 
@@ -260,14 +259,14 @@ class LivePage(Page):
                 await self._kernel(asked, kernel)
                 async for text in self._pieces(asked, book, kernel):
                     await queue.put(text)
+            if kernel not in self.settings["cells"]:  # nothing to turn: nothing to keep
+                await self._end(kernel)
         except asyncio.CancelledError:
             await self._end(kernel)
             raise
         except Exception:
-            trace, name = traceback.format_exc()[-4000:], asked.entry.name
-            reference = log.note(
-                "error", name, name=name, exit="page failed", traceback=trace
-            )
+            name = asked.entry.name
+            reference = log.note("error", name, name=name, exit="page failed", traceback=traceback.format_exc()[-4000:])  # fmt: skip
             await self._end(kernel)
             await queue.put(trouble(sorry(reference), asked.language) + "</body></html>")  # fmt: skip
         await queue.put(None)

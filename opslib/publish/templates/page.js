@@ -38,3 +38,4 @@ document.querySelectorAll(".filters button").forEach(function(button){
     document.querySelectorAll(".tile").forEach(function(t){
       var ok=(!want.room||t.dataset.room===want.room)&&(!want.reader||(" "+t.dataset.readers+" ").indexOf(" "+want.reader+" ")>=0);
       t.style.display=ok?"":"none";});});});
+if(ops.ready)ops.ready();

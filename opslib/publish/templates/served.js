@@ -21,22 +21,34 @@ function release(){
   add(ops.charts).onload=function(){ops.enliven(document);};}
 function add(src){var s=document.createElement("script");s.src=src;document.head.appendChild(s);return s;}
 if(ops.hold)setTimeout(release,15000);
-ops.progress=function(at,count){var s=state();if(s){var p=s.querySelector("progress");p.max=count;p.value=at;}};
+ops.progress=function(at,count){
+  var s=state();if(!s)return;
+  var p=s.querySelector("progress");if(p){p.max=count;p.value=at;}
+  if(s.dataset.mode==="anew")gather();};
+// What was never asked before comes into the page piece by piece, in place of its bare title.
+function gather(){
+  var parts=document.getElementById("ops-live-parts"),main=document.querySelector("main"),foot=main.querySelector(".foot");
+  if(!parts||parts.hidden)return;
+  while(parts.firstChild)main.insertBefore(parts.firstChild,foot);
+  if(main.querySelectorAll("h1").length>1)main.querySelector("h1").remove();}
 ops.trouble=function(t){
   release();
   var s=state();if(!s)return;s.hidden=false;s.className="trouble";s.textContent=t.what+" ";
   var b=document.createElement("button");b.textContent=t.again;b.onclick=function(){location.reload();};s.appendChild(b);};
 ops.done=function(){
   var s=state(),parts=document.getElementById("ops-live-parts"),main=document.querySelector("main");
+  var bad=s.className==="trouble";
   if(s.dataset.mode==="anew"){
-    var top=main.querySelector(".top");
-    var y=window.scrollY;while(top.nextSibling)top.nextSibling.remove();
-    while(parts.firstChild)main.appendChild(parts.firstChild);
+    if(bad&&parts.hidden){parts.remove();release();kernel="";return watch();} // the older answer stays
+    var top=main.querySelector(".top"),y=window.scrollY;
+    if(parts.hidden){while(top.nextSibling)top.nextSibling.remove();while(parts.firstChild)main.appendChild(parts.firstChild);}
+    else gather();
     if(document.querySelector(".ops-live"))ops.enliven(main);else release();window.scrollTo(0,y);
-    if(s.className!=="trouble"){s.hidden=true;}
+    if(!bad)s.hidden=true;
+    said();
   }else{
     var lives=parts.querySelectorAll("[data-for]");
-    if(!lives.length){s.hidden=true;release();}
+    if(!lives.length){if(!bad)s.hidden=true;release();}
     lives.forEach(function(live){
       var slot=document.querySelector('[data-slot="'+live.dataset.for+'"]');
       if(slot){live.style.display="none";slot.appendChild(live);}});}
@@ -55,7 +67,9 @@ function dress(){
     var box=live.querySelector(controls);
     if(!box||live.dataset.dressed)return;live.dataset.dressed="1";
     var slot=live.parentNode;if(slot.classList.contains("ops-slot"))Array.from(slot.children).forEach(function(c){c.style.display=c===live?"":"none";});
-    var s=state();if(s)s.hidden=true;root.dataset.live=Date.now()-begun;setTimeout(release,400);
+    var s=state();if(s&&s.className!=="trouble")s.hidden=true;
+    var said=live.querySelector("[data-setting]"),box2=said&&said.closest(".widget-html-content");if(box2)box2.setAttribute("aria-live","polite");
+    root.dataset.live=Date.now()-begun;setTimeout(release,400);
     var tools=document.createElement("div");tools.className="ops-tools";
     var copy=document.createElement("button");copy.type="button";copy.textContent=word("Copy link to this setting","复制此设置的链接");
     copy.onclick=function(){
@@ -85,7 +99,9 @@ function said(){
       function fill(list,lines){list.textContent="";lines.forEach(function(t){var li=document.createElement("li");li.textContent=t;list.appendChild(li);});}
       fill(box.querySelector(".ops-said"),d.decisions.map(function(x){return x.action+". "+x.said;}));
       fill(box.querySelector(".ops-comments"),d.comments.map(function(x){return x.by+", "+x.when+": "+x.text;}));}).catch(function(){});});}
-document.addEventListener("DOMContentLoaded",function(){
+// As soon as the page's own part is there: a live page ends seconds later.
+ops.ready=function(){
+  ops.ready=function(){};
   said();
   document.querySelectorAll("a.twin").forEach(function(a){if(location.pathname.indexOf("/live/")===0){
     var u=new URL(location.href);u.searchParams.set("language",zh?"en":"zh");a.href=u.href;}});
@@ -96,5 +112,6 @@ document.addEventListener("DOMContentLoaded",function(){
   var main=document.querySelector("main");if(told.name&&main){
     var bar=document.createElement("div");bar.className="ops-reader";var who=document.createElement("span");who.textContent=told.name;
     var b2=document.createElement("button");b2.textContent=told.out;b2.onclick=function(){send("/sign-out","").then(function(){location.href="/";});};
-    bar.appendChild(who);bar.appendChild(b2);main.insertBefore(bar,main.firstChild);}});
+    bar.appendChild(who);bar.appendChild(b2);main.insertBefore(bar,main.firstChild);}};
+document.addEventListener("DOMContentLoaded",function(){ops.ready();});
 })();
