@@ -103,6 +103,67 @@ def test_a_lift_test_tightens_the_channel_and_moves_it_to_the_measured_value():
     assert seen[1].mean() == pytest.approx(lift, rel=0.06)
 
 
+@pytest.fixture(scope="module")
+def seasonal():
+    """One channel whose effect grows in proportion to a strong season: power 1."""
+    draw, weeks = np.random.default_rng(0), 156
+    season = 1 + 0.45 * np.sin(2 * np.pi * np.arange(weeks) / 52.18)
+    spend = draw.gamma(3, 100 / 3, weeks) * (draw.random(weeks) < 0.6)
+    truth = 10_000 * season * 0.3 * spend / (spend + 100)
+    sales = 10_000 * season + truth + draw.normal(0, 150, weeks)
+    panel = promotions.Panel(
+        weeks=pd.date_range("2023-01-02", periods=weeks, freq="7D"), regions=("all",),
+        channels=("TV",), sales=sales[None], spend=spend[None, None],
+        controls=np.zeros((0, 1, weeks)),
+    )  # fmt: skip
+    return panel, truth
+
+
+@pytest.mark.parametrize("part", [slice(9, 19), slice(34, 44)], ids=["peak", "low"])
+def test_a_true_lift_test_in_a_strong_season_never_moves_the_total_away(seasonal, part):
+    """Peak 1.05 without, 1.04 with; 1.28 while the season was left out of the test."""
+    panel, truth = seasonal
+    lift, weeks = float(truth[part].sum()), panel.weeks[part]
+    test = promotions.LiftTest(
+        channel="TV", start=f"{weeks[0]:%Y-%m-%d}", stop=f"{weeks[-1]:%Y-%m-%d}",
+        lift=lift, low=0.97 * lift, high=1.03 * lift,
+    )  # fmt: skip
+    plain, told = (
+        promotions.fit_mix(panel, sweeps=100, tests=t).paths[:, 0, 0]
+        for t in ((), (test,))
+    )
+    miss = [abs(p.sum(axis=1).mean() / truth.sum() - 1) for p in (plain, told)]
+    assert miss[1] <= miss[0] + 0.01
+    assert told[:, part].sum(axis=1).mean() == pytest.approx(lift, rel=0.04)
+
+
+def test_what_a_lift_test_says_counts_when_the_season_power_moves(seasonal):
+    """Noise hides the power; a peak and a low test together show it to be near 1."""
+    panel, truth = seasonal
+    loud = panel.sales + np.random.default_rng(4).normal(0, 2_500, panel.sales.shape)
+    tests = tuple(
+        promotions.LiftTest(
+            channel="TV", start=f"{panel.weeks[a]:%Y-%m-%d}", stop=f"{panel.weeks[b]:%Y-%m-%d}",
+            lift=lift, low=0.98 * lift, high=1.02 * lift,
+        )
+        for a, b in ((9, 18), (34, 43))
+        for lift in [float(truth[a : b + 1].sum())]
+    )  # fmt: skip
+    plain, told = (
+        np.concatenate(
+            [
+                d.power
+                for d in promotions.fit_mix(
+                    replace(panel, sales=loud), sweeps=100, tests=t
+                ).draws
+            ]
+        )
+        for t in ((), tests)
+    )
+    assert told.mean() > plain.mean() + 0.1
+    assert told.std() < 0.7 * plain.std()
+
+
 def test_a_channel_that_captures_demand_gets_no_credit_and_robs_nobody():
     """Searches for the own name follow sales, so as a regressor they explain everything."""
     panel, truth = example_panel(21, channels=2, noise=0.03)

@@ -309,16 +309,17 @@ class _Ensemble:
         return rows - (rows @ self.design.basis) @ self.design.basis.T
 
     def _strength(
-        self, c: int, column: Array, left: Array, noise: Array, shape: Array
+        self, c: int, column: Array, left: Array, shape: Array, mine: Array
     ) -> tuple[Array, Array]:
         """Return precision and pull of a channel's strength, given its shape."""
+        noise = self.noise[mine]
         inner = (column**2).sum(axis=1) - ((column @ self.design.basis) ** 2).sum(
             axis=1
         )
         precise = inner / noise**2 + 1 / PRIOR_MOST**2
         pull = (column * left).sum(axis=1) / noise**2
         for seen in self.tests[c]:
-            told = seen.added(self, shape)
+            told = seen.added(self, shape, self.power[mine])
             precise = precise + told**2 / seen.error**2
             pull = pull + told * seen.lift / seen.error**2
         return precise, pull
@@ -348,10 +349,9 @@ class _Ensemble:
         )
         want = now + leap + draw.normal(0, 0.01, now.shape) * self._spread()
         left = self._project(self._left(without=c)[mine])
-        noise = self.noise[mine]
         column = self._columns(c, want, self.power[mine])
-        before = self._strength(c, self.column[mine, c], left, noise, now)
-        after = self._strength(c, column, left, noise, want)
+        before = self._strength(c, self.column[mine, c], left, now, mine)
+        after = self._strength(c, column, left, want, mine)
         gain = self._worth(*after, want) - self._worth(*before, now)
         taken = np.log(draw.random(count)) < gain
         self.shape[mine[taken], c] = want[taken]
@@ -365,7 +365,7 @@ class _Ensemble:
         ) / np.sqrt(precise)
 
     def _move_power(self) -> None:
-        """Move how far effects grow with the season."""
+        """Move how far effects grow with the season, judged by sales and by tests."""
         if not self.power.any():
             return
         want = self.power + self.draw.normal(0, 0.3, self.walkers)
@@ -379,9 +379,19 @@ class _Ensemble:
             ).sum(axis=1)
             for col in (self.column, turned)
         ]
-        taken = np.log(self.draw.random(self.walkers)) < (miss[0] - miss[1]) / (
-            2 * self.noise**2
-        )
+        gain = (miss[0] - miss[1]) / (2 * self.noise**2)
+        for c, tests in enumerate(self.tests):
+            for seen in tests:
+                now, then = (
+                    (
+                        self.most[:, c] * seen.added(self, self.shape[:, c], p)
+                        - seen.lift
+                    )
+                    / seen.error
+                    for p in (self.power, want)
+                )
+                gain = gain + (now**2 - then**2) / 2
+        taken = np.log(self.draw.random(self.walkers)) < gain
         self.power = np.where(taken, want, self.power)
         self.column = np.where(taken[:, None, None], turned, self.column)
 
@@ -410,7 +420,7 @@ class _Seen:
     lift: float
     error: float
 
-    def added(self, ensemble: _Ensemble, shape: Array) -> Array:
+    def added(self, ensemble: _Ensemble, shape: Array, power: Array) -> Array:
         """Return what the test's spend adds per unit of strength, in money."""
         keep, half, steep, region = ensemble._unpack(shape)
         half, region = (
@@ -421,7 +431,8 @@ class _Seen:
             saturate(carried @ x, half, steep[:, None], ensemble.form)
             for x in (self.with_lags, self.without_lags)
         ]
-        return ((levels[0] - levels[1]) * region * self.money).sum(axis=1)
+        season = ensemble.design.season[self.rows] ** power[:, None]
+        return ((levels[0] - levels[1]) * region * season * self.money).sum(axis=1)
 
 
 def _test(test: LiftTest, panel: Panel, design: Design) -> _Seen:
