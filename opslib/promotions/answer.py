@@ -579,7 +579,14 @@ def doubts_table(rows: pd.DataFrame, currency: str) -> Table:
         "window": say(
             "Its effect lasts longer than a path; compare over eight weeks after a stop."
         ),
+        "credited": say(
+            "A test measured less: it is spent when sales are high anyway. Repeat the test in a quiet season."
+        ),
+        "unseen": say(
+            "A test measured more: its spend moved too little to show it. Repeat the test in other weeks."
+        ),
         "no spend": say("No spend is delivered for it; load the spend."),
+        "nothing": say("Nothing to compare with: neither paths nor a test. Test it."),
         "": say("They agree."),
     }
     frame = rows.assign(why=[causes[c] for c in rows["cause"]]).sort_values(
@@ -593,8 +600,10 @@ def doubts_table(rows: pd.DataFrame, currency: str) -> Table:
     }
     tests = (
         {
-            "tested": say("Measured in a test"),
+            "tested": say("Measured in its tests"),
             "said": say("This page for the same weeks"),
+            "said_low": say("at least"),
+            "said_high": say("at most"),
         }
         if frame["tested"].notna().any()
         else {}

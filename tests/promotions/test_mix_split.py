@@ -1,6 +1,7 @@
 """Channel mix: curve, split, self-test, doubts and the page's words."""
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from scipy.optimize import minimize
 from opslib import promotions
 from opslib.promotions import answer, charts, controls
 from opslib.promotions.mix.curve import ResponseCurve
+from opslib.promotions.mix.engine import lift_said
 from opslib.promotions.mix.recovery import example_panel
 
 DAY = dt.date(2026, 1, 5)
@@ -172,8 +174,6 @@ def test_data_that_cannot_answer_says_so_on_the_page():
     """Spend that hardly moves and drowns in noise."""
     panel, _ = example_panel(9, channels=2, noise=0.5)
     flat = np.ones_like(panel.spend) * panel.spend.mean(axis=2, keepdims=True)
-    from dataclasses import replace
-
     mix = promotions.fit_mix(replace(panel, spend=flat), sweeps=40, draws=80)
     curve, tested = (
         promotions.response_curve(mix),
@@ -235,8 +235,6 @@ def test_the_what_if_flags_spend_that_was_never_seen(fitted):
 
 def test_the_next_test_needs_more_weeks_where_noise_is_larger(fitted):
     mix, curve, _ = fitted
-    from dataclasses import replace
-
     loud = replace(mix, draws=tuple(replace(d, noise=4 * d.noise) for d in mix.draws))
     quiet, noisy = (
         promotions.next_test(m, curve).set_index("channel")["weeks"]
@@ -269,15 +267,105 @@ def test_disagreement_names_the_cause(fitted):
         "views",
         "window",
         "no spend",
+        "nothing",
         "",
     }
-    test = promotions.LiftTest(
-        channel=names[1], start="2024-01-01", stop="2024-02-01", lift=10, low=5, high=15
-    )
-    both = promotions.disagreements(mix, told.head(0), (test,)).set_index("channel")
-    assert both.loc[names[1], "tested"] == 10
-    assert both.loc[names[1], "said"] > 0
-    assert "Measured in a test" in [
-        h.label.en
-        for h in answer.doubts_table(both.reset_index(), "GBP").headings.values()
+    bare = promotions.disagreements(mix, told.head(0))
+    assert set(bare["cause"]) == {"nothing"}
+    assert not bare["differs"].any()
+    shown = [
+        x.en
+        for x in answer.doubts_table(bare.assign(tested=np.nan), "GBP").frame["why"]
     ]
+    assert all("Nothing to compare" in x for x in shown)
+
+
+def _experiment(mix, low, high, start="2024-01-01", stop="2024-02-01", **more):
+    return promotions.LiftTest(
+        channel=mix.panel.channels[1], start=start, stop=stop,
+        lift=(low + high) / 2, low=low, high=high, **more,
+    )  # fmt: skip
+
+
+def test_an_experiment_that_does_not_meet_the_mix_is_a_disagreement(fitted):
+    """Above, below and within; all experiments of a channel count, not only the last."""
+    mix, name, none = fitted[0], fitted[0].panel.channels[1], pd.DataFrame()
+    blank = _experiment(mix, 5, 15)
+    low, high = np.quantile(lift_said(mix, blank), [0.05, 0.95])
+
+    def row(*tests):
+        found = promotions.disagreements(mix, none, tests).set_index("channel")
+        assert (found["cause"].drop(name) == "nothing").all()
+        return found.loc[name]
+
+    over, under, near = (
+        row(blank),
+        row(_experiment(mix, 3 * high, 4 * high)),
+        row(_experiment(mix, 0.9 * low, 1.1 * high)),
+    )
+    assert over["tested"] == 10
+    assert over["differs"]
+    assert over["cause"] in {"together", "forms", "credited"}
+    assert under["differs"]
+    assert under["cause"] in {"together", "forms", "unseen"}
+    assert (near["differs"], near["cause"]) == (False, "")
+    other = _experiment(mix, -1e9, 1e9, start="2024-04-01", stop="2024-04-29")
+    assert row(_experiment(mix, 3 * high, 4 * high), other)["differs"]
+    two = row(blank, _experiment(mix, 20, 30, start="2024-04-01", stop="2024-04-29"))
+    assert two["tested"] == 35
+    assert two["tested_high"] - two["tested"] == pytest.approx(5 * np.sqrt(2))
+    assert two["said"] > over["said"]
+    with pytest.raises(ValueError, match="meets no week"):
+        row(_experiment(mix, 5, 15, start="1999-01-04", stop="1999-02-01"))
+    both = promotions.disagreements(mix, none, (blank,)).reset_index()
+    labels = [h.label.en for h in answer.doubts_table(both, "GBP").headings.values()]
+    assert "Measured in its tests" in labels
+
+
+def test_half_of_a_saturated_spend_is_said_to_add_less_than_half():
+    """What half of the spend adds at the top of a known curve; path times share says twice."""
+    draw, weeks = np.random.default_rng(0), 156
+    spend = draw.gamma(3, 100 / 3, weeks) * (draw.random(weeks) < 0.6)
+    added = 3_000 * spend / (spend + 20)
+    panel = promotions.Panel(
+        weeks=pd.date_range("2023-01-02", periods=weeks, freq="7D"), regions=("all",), channels=("TV",),
+        sales=(10_000 + added + draw.normal(0, 150, weeks))[None], spend=spend[None, None], controls=np.zeros((0, 1, weeks)),
+    )  # fmt: skip
+    mix = promotions.fit_mix(panel, sweeps=80)
+    part = slice(9, 19)
+    test = promotions.LiftTest(
+        channel="TV", start="2023-03-06", stop="2023-05-08", share=0.5, lift=1, low=0, high=2
+    )  # fmt: skip
+    true = (added - 3_000 * spend / (spend + 40))[part].sum()
+    assert lift_said(mix, test).mean() == pytest.approx(true, rel=0.25)
+    assert true < 0.3 * added[part].sum()
+    whole = promotions.LiftTest(
+        channel="TV", start="2023-01-02", stop="2025-12-22", lift=1, low=0, high=2
+    )  # fmt: skip
+    total = mix.paths.sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(lift_said(mix, whole), total, rtol=1e-5)
+
+
+def test_journeys_in_proportion_to_the_mix_agree_though_they_know_two_of_three(fitted):
+    mix, names = fitted[0], list(fitted[0].panel.channels)
+    total = mix.paths.sum(axis=(2, 3)).mean(axis=0)[1:]
+    told = pd.DataFrame(
+        {"channel": names[1:], "removal": 0.8 * total / total.sum(), "first": 0.5, "last": 0.5}
+    )  # fmt: skip
+    rows = promotions.disagreements(mix, told).set_index("channel")
+    assert rows["cause"].tolist() == ["nothing", "", ""]
+    assert not rows["differs"].any()
+    assert rows["share"].sum() == pytest.approx(1)
+    assert rows["journey"].sum() == pytest.approx(1)
+
+
+def test_a_channel_of_even_spend_hides_no_pair_that_moves_together(fitted):
+    mix, names = fitted[0], list(fitted[0].panel.channels)
+    spend = mix.panel.spend.copy()
+    spend[2], spend[1] = 3 * spend[0], spend[1].mean()
+    even = replace(mix, panel=replace(mix.panel, spend=spend))
+    told = pd.DataFrame(
+        {"channel": names, "removal": [0.98, 0.01, 0.01], "first": 0.3, "last": 0.3}
+    )
+    rows = promotions.disagreements(even, told).set_index("channel")
+    assert rows.loc[names[0], "cause"] == "together"

@@ -59,8 +59,7 @@ def make_design(panel: Panel) -> Design:
     size = np.maximum(panel.sales.mean(axis=1), 1e-9)
     usual = np.array([s[s > 0].mean() for s in panel.spend])
     y = (panel.sales / size[:, None]).ravel()
-    lags = lagged(panel.spend / usual[:, None, None])
-    lags = np.moveaxis(lags, 0, 1).reshape(len(usual), lags.shape[0], regions * weeks)
+    lags = spend_lags(panel.spend, usual)
     guess = np.array(
         [saturate(carry_weights(np.array(0.3)) @ x, 1.0, 1.0, "ratio") for x in lags]
     ).T
@@ -98,6 +97,17 @@ def make_design(panel: Panel) -> Design:
         size=size,
         usual=usual,
     )
+
+
+def spend_lags(spend: Array, usual: Array) -> Array:
+    """Return spend in shares of a usual week, by channel, delay and row.
+
+    Args:
+        spend: Money by channel, region and week.
+        usual: Usual weekly spend of each channel in a region, in money.
+    """
+    lags = np.moveaxis(lagged(spend / usual[:, None, None]), 0, 1)
+    return lags.reshape(*lags.shape[:2], -1)
 
 
 def _baseline(panel: Panel) -> tuple[Array, list[Array]]:

@@ -10,17 +10,19 @@ Long because search, fit and draws share one set of projected series.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit, log_ndtr, ndtri_exp
 
 from opslib import checks
-from opslib.promotions.mix.design import Design, make_design
+from opslib.promotions.mix.design import Design, make_design, spend_lags
 from opslib.promotions.mix.forms import FORMS, LAGS, carry_weights, lagged, saturate
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from opslib.promotions.mix.forms import Array
     from opslib.promotions.mix.panel import LiftTest, Panel
 
@@ -194,6 +196,37 @@ def contributions(
         )
         found[:, c] = share * draws.most[:, c, :, None] * season * design.size[:, None]
     return found
+
+
+def lift_said(mix: Mix, test: LiftTest) -> Array:
+    """Return what the mix says of a lift test: sales with its spend less sales without.
+
+    Both go through the response, so that half of a saturated spend adds less than half.
+
+    Args:
+        mix: The fitted mix.
+        test: The experiment; its own `lift` is not looked at.
+
+    Returns:
+        Money over the weeks and regions of the test, one for each draw.
+
+    Raises:
+        ValueError: The test meets no week of the panel, or its channel is unknown.
+
+    Example:
+        >>> from opslib.promotions.mix.panel import LiftTest
+        >>> from opslib.promotions.mix.recovery import example_panel
+        >>> mix = fit_mix(example_panel()[0], sweeps=20, draws=60)
+        >>> test = LiftTest(channel="channel 1", start="2023-06-05", stop="2023-07-03", lift=1, low=0, high=2)
+        >>> bool((lift_said(mix, test) > 0).all())
+        True
+    """
+    panel, inside = mix.panel, _inside(test, mix.panel)
+    c, spend = panel.channels.index(test.channel), panel.spend.copy()
+    spend[c, inside] *= 1 - test.share
+    without = replace(mix.design, lags=spend_lags(spend, mix.design.usual))
+    less = np.concatenate([contributions(panel, without, d)[:, c] for d in mix.draws])
+    return (mix.paths[:, c] - less)[:, inside].sum(axis=1)
 
 
 def _thinned(draws: Draws, count: int) -> Draws:
@@ -435,32 +468,37 @@ class _Seen:
         return ((levels[0] - levels[1]) * region * season * self.money).sum(axis=1)
 
 
-def _test(test: LiftTest, panel: Panel, design: Design) -> _Seen:
-    checks.between(test.share, "share of a lift test", low=0, high=1, open_low=True)
-    if not test.low < test.high:
-        msg = f"the lift test of {test.channel!r} has the interval {test.low:g} to {test.high:g}; its lower end must lie below its upper end"
-        raise ValueError(msg)
-    regions, weeks = panel.sales.shape
-    c = panel.channels.index(test.channel)
-    inside = np.zeros((regions, weeks), dtype=bool)
+def _inside(test: LiftTest, panel: Panel) -> NDArray[np.bool_]:
+    """Return the regions and weeks of a lift test."""
+    checks.one_of(test.channel, "channel of a lift test", panel.channels)
+    inside = np.zeros(panel.sales.shape, dtype=bool)
     inside[[not test.regions or r in test.regions for r in panel.regions]] = (
         panel.weeks >= test.start
     ) & (panel.weeks <= test.stop)
     if not inside.any():
         msg = f"the lift test of {test.channel!r} from {test.start} to {test.stop} in {list(test.regions) or 'all regions'} meets no week of the panel; it must lie within {panel.weeks[0]:%Y-%m-%d} to {panel.weeks[-1]:%Y-%m-%d}"
         raise ValueError(msg)
+    return inside
+
+
+def _test(test: LiftTest, panel: Panel, design: Design) -> _Seen:
+    checks.between(test.share, "share of a lift test", low=0, high=1, open_low=True)
+    if not test.low < test.high:
+        msg = f"the lift test of {test.channel!r} has the interval {test.low:g} to {test.high:g}; its lower end must lie below its upper end"
+        raise ValueError(msg)
+    inside, c = _inside(test, panel), panel.channels.index(test.channel)
     spend = panel.spend[c] / design.usual[c]
     rows = np.flatnonzero(inside.ravel())
     told = [
         lagged(x).reshape(LAGS, -1)[:, rows]
         for x in (spend, np.where(inside, spend * (1 - test.share), spend))
     ]
-    money = np.repeat(design.size, weeks)[rows]
+    money = np.repeat(design.size, len(panel.weeks))[rows]
     return _Seen(
         with_lags=told[0],
         without_lags=told[1],
         rows=rows,
         money=money,
         lift=test.lift,
-        error=(test.high - test.low) / (2 * 1.6448536),
+        error=test.error,
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from opslib.promotions.mix.forms import Array
 
 LEAST_WEEKS = 52
+SURE = 1.6448536  # half of a 90 % interval, in standard errors
 NO_CONTROLS = pd.DataFrame(columns=["week", "region", "control", "value"])
 
 
@@ -40,6 +41,11 @@ class LiftTest:
     lift: float
     low: float
     high: float
+
+    @property
+    def error(self) -> float:
+        """Return the standard error that the interval stands for."""
+        return (self.high - self.low) / (2 * SURE)
 
 
 @dataclass(frozen=True, kw_only=True)
