@@ -8,7 +8,7 @@ import pytest
 
 from opslib import promotions
 from opslib.promotions.mix import forms
-from opslib.promotions.mix.design import make_design
+from opslib.promotions.mix.design import _baseline, _orthonormal, make_design
 from opslib.promotions.mix.engine import contributions, form_weights
 from opslib.promotions.mix.recovery import example_panel, straight_line
 
@@ -202,11 +202,21 @@ def test_regions_share_a_component_and_the_baseline_leaves_no_sales_unexplained(
     low, high = np.quantile(totals, [0.02, 0.98], axis=0)
     assert ((low <= true) & (true <= high)).all()
     design = make_design(panel)
-    assert design.basis.T @ design.basis == pytest.approx(
-        np.eye(design.basis.shape[1]), abs=1.0
-    )
+    fixed = _baseline(panel)[0] * design.weight[:, None]
+    explained = design.basis @ (design.basis.T @ fixed)
+    np.testing.assert_allclose(explained, fixed, atol=1e-9)
     by_region = mix.paths.sum(axis=3)
     assert np.corrcoef(by_region[:, 0, 0], by_region[:, 0, 1])[0, 1] > 0.3
+
+
+def test_what_the_baseline_leaves_equals_generalised_least_squares():
+    """Projecting on the augmented basis is the same as weighting by the drift's variance."""
+    draw = np.random.default_rng(2)
+    fixed, drift = draw.normal(size=(30, 4)), draw.normal(size=(30, 12))
+    basis = _orthonormal(fixed, drift)
+    calm = np.linalg.inv(np.eye(30) + drift @ drift.T)
+    told = calm @ fixed @ np.linalg.inv(fixed.T @ calm @ fixed) @ fixed.T @ calm
+    np.testing.assert_allclose(np.eye(30) - basis @ basis.T, calm - told, atol=1e-9)
 
 
 def test_bad_input_is_refused_with_the_way_out(known):

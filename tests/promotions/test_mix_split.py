@@ -82,6 +82,45 @@ def test_the_split_is_no_worse_than_a_solvers(fitted):
     assert curve.total(split.spend).mean() >= 0.998 * max(tried)
 
 
+def test_where_today_is_far_from_best_most_of_the_way_is_gained():
+    """Nine tenths of the last year's money lie on a channel full long ago; truth planted."""
+    draw, weeks, half, most = (
+        np.random.default_rng(8),
+        156,
+        (30.0, 200.0),
+        (1_000, 4_000),
+    )
+    part = np.where(np.arange(weeks) < 104, draw.uniform(0.2, 0.9, weeks), 0.9)
+    part[:52] = np.repeat([0.2, 0.5, 0.3, 0.8], 13)
+    budget = 200 * draw.gamma(6, 1 / 6, weeks)
+    spend = np.stack([budget * part, budget * (1 - part)])
+
+    def earned(split, weeks=slice(-52, None)):
+        return sum(
+            (m * x / (x + h)).mean()
+            for m, h, x in zip(
+                most, half, (spend[:, weeks].T / now * split).T, strict=True
+            )
+        )
+
+    added = sum(m * x / (x + h) for m, h, x in zip(most, half, spend, strict=True))
+    panel = promotions.Panel(
+        weeks=pd.date_range("2023-01-02", periods=weeks, freq="7D"), regions=("all",), channels=("full", "starved"),
+        sales=(10_000 + added + draw.normal(0, 200, weeks))[None], spend=spend[:, None], controls=np.zeros((0, 1, weeks)),
+    )  # fmt: skip
+    curve = promotions.response_curve(promotions.fit_mix(panel, sweeps=100))
+    now = curve.now
+    tried = [
+        np.array([x, now.sum() - x])
+        for x in np.linspace(*curve.seen[0], 200)
+        if curve.seen[1, 0] <= now.sum() - x <= curve.seen[1, 1]
+    ]
+    best, today = max(map(earned, tried)), earned(now)
+    assert today < 0.8 * best
+    found = earned(promotions.best_split(curve).spend)
+    assert (found - today) / (best - today) >= 0.9
+
+
 def test_limits_are_honoured_and_what_was_never_seen_is_flagged(hand):
     told = promotions.read_limits(["b; ; 15", "a; 3; 45"])
     split = promotions.best_split(hand, limits=told)
