@@ -209,6 +209,35 @@ def test_self_test_finds_what_it_planted_and_beats_the_straight_line(fitted):
     assert told["error"].mean() < told["line_error"].mean()
 
 
+def test_a_lift_test_that_was_run_changes_the_verdict():
+    """Spend that never moves cannot be told; a lift test of 10 % settles it."""
+    draw, weeks = np.random.default_rng(1), 104
+    spend = np.stack(
+        [
+            draw.gamma(3, 100 / 3, weeks) * (draw.random(weeks) < 0.6),
+            100 + draw.normal(0, 3, weeks),
+        ]
+    )
+    truth = np.array([[1_500], [2_000]]) * spend / (spend + 100)
+    wave = 10_000 * (1 + 0.1 * np.sin(2 * np.pi * np.arange(weeks) / 52.18))
+    panel = promotions.Panel(
+        weeks=pd.date_range("2023-01-02", periods=weeks, freq="7D"), regions=("all",), channels=("A", "Flat"),
+        sales=(wave + truth.sum(axis=0) + draw.normal(0, 300, weeks))[None], spend=spend[:, None], controls=np.zeros((0, 1, weeks)),
+    )  # fmt: skip
+    lift, first, last = truth[1, 40:52].sum(), panel.weeks[40], panel.weeks[51]
+    test = promotions.LiftTest(
+        channel="Flat", start=f"{first:%Y-%m-%d}", stop=f"{last:%Y-%m-%d}",
+        lift=lift, low=0.9 * lift, high=1.1 * lift,
+    )  # fmt: skip
+    told = []
+    for tests in ((), (test,)):
+        mix = promotions.fit_mix(panel, tests=tests, sweeps=100)
+        found = promotions.verdicts(promotions.self_test(mix, tests=tests))
+        told.append(found.set_index("channel").loc["Flat"])
+    assert [t["told"] for t in told] == [False, True]
+    assert told[1]["error"] < 0.15
+
+
 def test_data_that_cannot_answer_says_so_on_the_page():
     """Spend that hardly moves and drowns in noise."""
     panel, _ = example_panel(9, channels=2, noise=0.5)

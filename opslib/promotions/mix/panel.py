@@ -47,6 +47,15 @@ class LiftTest:
         """Return the standard error that the interval stands for."""
         return (self.high - self.low) / (2 * SURE)
 
+    def measured(self, lift: float) -> LiftTest:
+        """Return the same experiment with another result, as exact as this one."""
+        return replace(
+            self,
+            lift=lift,
+            low=lift + self.low - self.lift,
+            high=lift + self.high - self.lift,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
