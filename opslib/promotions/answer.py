@@ -146,6 +146,7 @@ def mix(
             say(
                 "What empty shelves kept from being sold is not counted: where advertising sells them empty, it moved more demand than this."
             ),
+            *_mix_caveats(fitted),
         ),
         predictions=tuple(
             Prediction(
@@ -166,6 +167,26 @@ def mix(
             "return": float(added.mean() / max(1e-9, YEAR * curve.now.sum())),
         },
     )
+
+
+def _mix_caveats(fitted: Mix) -> list[Text]:
+    """Return what was done to the data before the fit, if anything."""
+    panel, told = fitted.panel, []
+    if panel.spread:
+        told.append(
+            say(
+                "Spend of {channels} is booked on no single region with sales; it is spread over the regions by their sales.",
+                channels=words.listing(list(panel.spread)),
+            )
+        )
+    if panel.gaps:
+        told.append(
+            say(
+                "{count} weeks hold no sales row at all; they are left out.",
+                count=words.number(len(panel.gaps)),
+            )
+        )
+    return told
 
 
 def _losing(curve: ResponseCurve, margin: float) -> list[str]:

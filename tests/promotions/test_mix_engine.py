@@ -273,6 +273,73 @@ def test_the_callers_frames_are_kept_and_names_that_never_meet_become_one_region
     pd.testing.assert_frame_equal(spend, before[1])
 
 
+def _plain(weeks=80, regions=("N",)):
+    days = pd.date_range("2024-01-01", periods=weeks, freq="7D")
+    sales = pd.concat(
+        pd.DataFrame({"week": days, "region": r, "amount": 100.0 * (i + 1)})
+        for i, r in enumerate(regions)
+    )
+    spend = pd.concat(
+        pd.DataFrame({"day": days, "region": r, "channel": "Search", "spend": 5.0})
+        for r in regions
+    )
+    return sales.reset_index(drop=True), spend
+
+
+def test_weeks_without_any_sales_row_are_not_taken_for_zero_sales():
+    """Their spend is carried on, their sales not judged: totals as with all weeks."""
+    sales, spend = _plain()
+    lost = sales["week"].iloc[[40, 41]]
+    panel = promotions.build_panel(sales[~sales["week"].isin(lost)], spend)
+    assert panel.gaps == (40, 41)
+    assert len(panel.weeks) == 80
+    with pytest.raises(ValueError, match="51 weeks with sales and spend"):
+        promotions.build_panel(sales.drop(index=range(30, 59)), spend)
+    whole, _ = example_panel(5, channels=2, noise=0.02)
+    cut = whole.sales.copy()
+    cut[:, 40:44] = 0
+    told, taken, full = (
+        promotions.fit_mix(p, sweeps=60)
+        for p in (
+            replace(whole, sales=cut, gaps=(40, 41, 42, 43)),
+            replace(whole, sales=cut),
+            whole,
+        )
+    )
+    noise = [np.mean([d.noise.mean() for d in m.draws]) for m in (told, taken, full)]
+    assert noise[0] == pytest.approx(noise[2], rel=0.15)
+    assert noise[1] > 2 * noise[2]
+    total = [m.paths.sum(axis=(2, 3)).mean(axis=0) for m in (told, full)]
+    assert total[0] == pytest.approx(total[1], rel=0.15)
+
+
+def test_a_first_or_last_week_of_which_only_a_part_is_delivered_is_cut():
+    sales, spend = _plain()
+    days = sales.assign(
+        first_day=sales["week"], last_day=sales["week"] + pd.Timedelta(days=6)
+    )
+    assert len(promotions.build_panel(days, spend).weeks) == 80
+    days.loc[0, "first_day"] += pd.Timedelta(days=2)
+    days.loc[79, "last_day"] -= pd.Timedelta(days=4)
+    days.loc[40, "last_day"] -= pd.Timedelta(days=4)
+    panel = promotions.build_panel(days, spend)
+    assert (panel.weeks[0], panel.weeks[-1]) == tuple(sales["week"].iloc[[1, 78]])
+    assert not panel.gaps
+
+
+@pytest.mark.parametrize("name", ["National", "All", None, "Elsewhere"])
+def test_spend_for_the_whole_company_is_spread_over_the_regions_by_their_sales(name):
+    sales, spend = _plain(regions=("N", "S"))
+    wide = spend[spend["region"] == "N"].assign(region=name, channel="TV", spend=60.0)
+    panel = promotions.build_panel(sales, pd.concat([spend, wide]))
+    assert panel.channels == ("Search", "TV")
+    assert panel.spread == ("TV",)
+    assert panel.spend[1, :, 7] == pytest.approx([20, 40])
+    assert panel.spend[0] == pytest.approx(np.full((2, 80), 5.0))
+    alone = promotions.build_panel(sales, wide)
+    assert (alone.regions, alone.spread) == (("all",), ())
+
+
 def test_holidays_and_promotions_become_controls():
     weeks = pd.date_range("2025-01-06", periods=60, freq="7D")
     sales = pd.DataFrame({"week": weeks, "region": "N", "amount": 100.0})

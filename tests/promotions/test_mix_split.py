@@ -288,6 +288,24 @@ def test_the_page_names_owner_day_and_worth_and_speaks_chinese(fitted):
     assert all(figure.data for figure in drawn)
 
 
+def test_the_page_says_what_was_done_to_regions_and_weeks(fitted):
+    mix, curve, tested = fitted
+    changed = replace(mix, panel=replace(mix.panel, spread=("TV",), gaps=(3, 4)))
+    told = [
+        [
+            c.en
+            for c in answer.mix(
+                m, curve, promotions.best_split(curve), tested,
+                margin=0.4, day=DAY, currency="GBP",
+            ).caveats
+        ]
+        for m in (mix, changed)
+    ]  # fmt: skip
+    assert len(told[1]) == len(told[0]) + 2
+    assert "Spend of TV" in told[1][-2]
+    assert told[1][-1].startswith("2 weeks")
+
+
 def test_the_what_if_flags_spend_that_was_never_seen(fitted):
     _, curve, _ = fitted
     what_if = controls.budget(curve, promotions.best_split(curve), currency="GBP")

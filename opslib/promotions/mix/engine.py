@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import expit, log_ndtr, ndtri_exp
 
 from opslib import checks
-from opslib.promotions.mix.design import Design, make_design, spend_lags
+from opslib.promotions.mix.design import UNSEEN, Design, make_design, spend_lags
 from opslib.promotions.mix.forms import FORMS, LAGS, carry_weights, lagged, saturate
 
 if TYPE_CHECKING:
@@ -438,7 +438,9 @@ class _Ensemble:
         keep, half, steep = (np.stack([t[i] for t in told], axis=1) for i in range(3))
         most = np.stack([t[3] for t in told], axis=1) * self.most[:, :, None]
         rest = self._project(left) / self.noise[:, None]
-        fit = -0.5 * rest**2 - np.log(self.noise)[:, None]
+        fit = (self.design.weight > UNSEEN) * (
+            -0.5 * rest**2 - np.log(self.noise)[:, None]
+        )
         return keep, half, steep, most, self.power.copy(), self.noise.copy(), fit
 
 

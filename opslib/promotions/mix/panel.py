@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LEAST_WEEKS = 52
 SURE = 1.6448536  # half of a 90 % interval, in standard errors
+EVERYWHERE = ("", "all", "national")  # regions that mean the whole company
 NO_CONTROLS = pd.DataFrame(columns=["week", "region", "control", "value"])
 
 
@@ -70,6 +71,9 @@ class Panel:
         controls: What else moves sales, by control, region and week.
         names: Names of the controls.
         captured: Channels declared to capture demand: their spend by week, no credit.
+        gaps: Positions of weeks without any sales row: their spend is carried forward,
+            their sales are not judged.
+        spread: Channels with spend for the whole company, spread over the regions.
     """
 
     weeks: pd.DatetimeIndex
@@ -80,6 +84,8 @@ class Panel:
     controls: Array
     names: tuple[str, ...] = ()
     captured: dict[str, Array] = field(default_factory=dict)
+    gaps: tuple[int, ...] = ()
+    spread: tuple[str, ...] = ()
 
 
 def build_panel(
@@ -92,10 +98,14 @@ def build_panel(
     """Return the weekly panel of a channel mix.
 
     Only weeks in which both sales and spend are delivered are used; within them a
-    missing spend is zero.
+    missing spend is zero, and a week without any sales row is not judged. Spend for the
+    whole company (`EVERYWHERE`, or a region that sales do not know) beside regional
+    spend is spread over the regions by their sales.
 
     Args:
-        sales: One row for each week, region and more; `week`, `region`, `amount`.
+        sales: One row for each week, region and more; `week`, `region`, `amount`, and
+            `first_day`, `last_day` of the row where known: a first week that begins, or
+            a last one that ends, within the week is cut.
         spend: `day` (or `week`), `region`, `channel`, `spend`, several rows added up.
         controls: `week`, `region` (empty for all), `control`, `value`; absent is zero.
         captures: Channels that capture demand which others create, such as searches
@@ -135,20 +145,28 @@ def build_panel(
     spent, sold = (
         f.assign(region=f["region"].fillna("all").astype(str)) for f in (spent, sold)
     )
+    sold, places = _whole_weeks(sold), set(sold["region"])
+    wide = ~spent["region"].isin(places) | (
+        spent["region"].str.strip().str.lower().isin(EVERYWHERE) & (len(places) > 1)
+    )
+    spread: tuple[str, ...] = ()
+    if wide.all():
+        spent, sold = spent.assign(region="all"), sold.assign(region="all")
+    elif wide.any():
+        spread = tuple(sorted(set(spent.loc[wide, "channel"].astype(str))))
+        spent = _spread(spent, wide, sold)
     regions = tuple(sorted(set(spent["region"]) & set(sold["region"])))
-    if not regions:
-        regions, spent, sold = (
-            ("all",),
-            spent.assign(region="all"),
-            sold.assign(region="all"),
-        )
     weeks = pd.date_range(
         max(spent["week"].min(), sold["week"].min()),
         min(spent["week"].max(), sold["week"].max()),
         freq="7D",
     )
+    gaps = np.flatnonzero(~weeks.isin(sold["week"]))
     checks.at_least(
-        len(weeks), LEAST_WEEKS, "weeks with sales and spend", "Load earlier weeks."
+        len(weeks) - len(gaps),
+        LEAST_WEEKS,
+        "weeks with sales and spend",
+        "Load earlier weeks.",
     )
     channels = sorted(set(spent["channel"].astype(str)))
     for name in captures:
@@ -187,6 +205,8 @@ def build_panel(
         controls=values,
         names=names,
         captured={c: cube[channels.index(c)].sum(axis=0) for c in captures},
+        gaps=tuple(map(int, gaps)),
+        spread=spread,
     )
 
 
@@ -201,7 +221,7 @@ def company_panel(
     """Return the panel with holidays and promotions as controls, see `build_panel`.
 
     Args:
-        sales: `week`, `region`, `amount`.
+        sales: `week`, `region`, `amount`; `first_day` and `last_day` where known.
         spend: `week` or `day`, `region`, `channel`, `spend`.
         holidays: `day`, `name`; may be empty.
         promotions: `promotion`, `region`, `starts`, `ends`; may be empty.
@@ -338,6 +358,26 @@ def read_tests(written: list[str]) -> tuple[LiftTest, ...]:
 def with_sales(panel: Panel, sales: Array) -> Panel:
     """Return the panel with other sales, everything else kept."""
     return replace(panel, sales=sales)
+
+
+def _whole_weeks(sold: pd.DataFrame) -> pd.DataFrame:
+    """Return sales without a first or last week of which only a part was delivered."""
+    if "first_day" not in sold or "last_day" not in sold:
+        return sold
+    first, last = sold["week"].min(), sold["week"].max()
+    late = pd.to_datetime(sold.loc[sold["week"] == first, "first_day"]).min() > first
+    ended = pd.to_datetime(sold.loc[sold["week"] == last, "last_day"]).max()
+    early = ended.normalize() < last + pd.Timedelta(days=6)
+    return sold[~((sold["week"] == first) & late) & ~((sold["week"] == last) & early)]
+
+
+def _spread(spent: pd.DataFrame, wide: pd.Series, sold: pd.DataFrame) -> pd.DataFrame:
+    """Return spend with that of the whole company shared out by the regions' sales."""
+    part = sold.groupby("region")["amount"].sum().clip(lower=0) + 1e-9
+    part = (part / part.sum()).rename("part").reset_index()
+    shared = spent[wide].drop(columns="region").merge(part, how="cross")
+    shared = shared.assign(spend=shared["spend"] * shared["part"])
+    return pd.concat([spent[~wide], shared.drop(columns="part")], ignore_index=True)
 
 
 def _controls(
