@@ -361,6 +361,60 @@ def test_holidays_and_promotions_become_controls():
     )
 
 
+def test_a_short_panel_with_more_controls_than_weeks_is_fitted_with_wide_ranges():
+    """A year, 27 holiday controls, 40 promotions, a channel that adds nothing."""
+    draw, count = np.random.default_rng(0), 56
+    weeks = pd.date_range("2025-01-06", periods=count, freq="7D")
+    amount, spent = 1_000 + draw.normal(0, 50, count), draw.gamma(3, 10, count)
+    sales = pd.DataFrame({"week": weeks, "region": "N", "amount": amount})
+    spend = pd.DataFrame(
+        {"week": weeks, "region": "N", "channel": "TV", "spend": spent}
+    )
+    days = pd.date_range("2025-01-20", periods=9, freq="38D")
+    holidays = pd.DataFrame({"day": days, "name": [f"H{i}" for i in range(9)]})
+    for promotions_run in (26, 40):
+        plan = pd.DataFrame(
+            {
+                "promotion": [f"P{i}" for i in range(promotions_run)],
+                "region": "N",
+                "starts": [weeks[i + 5] for i in range(promotions_run)],
+                "ends": [weeks[i + 6] for i in range(promotions_run)],
+            }
+        )
+        panel = promotions.company_panel(sales, spend, holidays, plan)
+        assert len(panel.names) > 0.9 * count
+        share = (
+            promotions.fit_mix(panel, sweeps=40).paths.sum(axis=(1, 2, 3))
+            / amount.sum()
+        )
+        low, high = np.quantile(share, [0.05, 0.95])
+        assert low < 0.01
+        assert 0.03 < high < 0.6
+
+
+def test_many_promotions_that_share_an_effect_leave_the_channels_theirs():
+    """60 weeks, 70 promotions of about 10 %: of 24 companies 90 % of ranges hold."""
+    held = []
+    for seed in range(300, 305):
+        panel, truth = example_panel(seed, weeks=60, channels=2, noise=0.04)
+        draw = np.random.default_rng(seed)
+        runs = np.zeros((70, 1, 60))
+        for run, at in zip(runs, draw.integers(0, 58, 70), strict=True):
+            run[0, at], run[0, at + 1] = draw.uniform(0.3, 1), draw.uniform(0, 0.7)
+        more = np.einsum("c,crw->rw", draw.normal(0.1, 0.05, 70), runs)
+        busy = replace(
+            panel,
+            sales=panel.sales + panel.sales.mean() * more,
+            controls=np.concatenate([panel.controls, runs]),
+            names=("event", *(f"P{i}" for i in range(70))),
+        )
+        totals = promotions.fit_mix(busy, sweeps=60).paths.sum(axis=(2, 3))
+        low, high = np.quantile(totals, [0.05, 0.95], axis=0)
+        true = truth.sum(axis=(1, 2))
+        held.append((low <= true) & (true <= high))
+    assert np.mean(held) >= 0.8
+
+
 @pytest.mark.soak
 def test_ranges_of_twenty_seeds_hold_in_85_to_95_percent():
     """Twenty generated companies, four channels each, all settings by default."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 KNOT_WEEKS = 10
 YEAR_WEEKS = 52.1775
+MANY = 0.75  # more controls than this share of the weeks: none moves freely
 UNSEEN = 1e-6  # weight of weeks without any sales row
 STIFFNESS = (1e-6, 0.03, 0.1, 0.3, 1.0, 3.0)
 
@@ -54,8 +55,11 @@ def make_design(panel: Panel) -> Design:
     The baseline is a level and a trend for each region, a slow drift of all and one of
     each, a wave of the year and one of the half year, and the controls. How freely the
     drifts and the wave of the half year move maximises the likelihood: where the data
-    do not ask for them they stand still, and leave seasonal spend its effect. Weeks
-    without any sales row weigh next to nothing; their spend is carried on.
+    do not ask for them they stand still, and leave seasonal spend its effect. Controls
+    move freely, unless there are more than three of them for four weeks (a year with
+    many holidays and promotions): then they share one common effect, and how far each
+    differs from it is learnt in the same way. Weeks without any sales row weigh next to
+    nothing; their spend is carried on.
     """
     regions, weeks = panel.sales.shape
     seen = np.ones(weeks, dtype=bool)
@@ -125,10 +129,11 @@ def _baseline(panel: Panel) -> tuple[Array, list[Array]]:
     )
     seasonal = weeks >= 52
     controls = [c.ravel() / max(1e-9, np.abs(c).max()) for c in panel.controls]
+    many = len(controls) > MANY * weeks
     fixed = (
         [np.kron(e, one) for e in each for one in (np.ones(weeks), line)]
         + year * seasonal
-        + controls
+        + ([sum(controls)] if many else controls)
     )
     knots = np.linspace(0, weeks - 1, max(3, weeks // KNOT_WEEKS))
     step = knots[1] - knots[0]
@@ -136,6 +141,8 @@ def _baseline(panel: Panel) -> tuple[Array, list[Array]]:
     drift = hats @ np.tril(np.ones((len(knots), len(knots)))) / np.sqrt(len(knots))
     drifts = [np.tile(drift, (regions, 1)), np.kron(each, drift)]
     loose = drifts[: min(2, regions)] + [np.column_stack(half_year)] * seasonal
+    if many:
+        loose.append(np.column_stack(controls))
     return np.column_stack(fixed), loose
 
 

@@ -9,12 +9,12 @@ import pandas as pd
 
 from opslib import checks
 from opslib.promotions.mix.engine import lift_said
-from opslib.promotions.mix.panel import SURE
+from opslib.promotions.mix.experiment import SURE
 
 if TYPE_CHECKING:
     from opslib.promotions.mix.curve import ResponseCurve
     from opslib.promotions.mix.engine import Mix
-    from opslib.promotions.mix.panel import LiftTest
+    from opslib.promotions.mix.experiment import LiftTest
 
 TOGETHER = 0.7
 FORM_SPREAD = 1.33

@@ -23,8 +23,9 @@ from opslib.promotions.mix.forms import FORMS, LAGS, carry_weights, lagged, satu
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from opslib.promotions.mix.experiment import LiftTest
     from opslib.promotions.mix.forms import Array
-    from opslib.promotions.mix.panel import LiftTest, Panel
+    from opslib.promotions.mix.panel import Panel
 
 PRIOR_KEEP = (-0.8, 1.0)  # logit of what is left a week later
 PRIOR_HALF = (0.3, 0.8)  # log of the half point, in usual weeks
@@ -214,7 +215,7 @@ def lift_said(mix: Mix, test: LiftTest) -> Array:
         ValueError: The test meets no week of the panel, or its channel is unknown.
 
     Example:
-        >>> from opslib.promotions.mix.panel import LiftTest
+        >>> from opslib.promotions.mix.experiment import LiftTest
         >>> from opslib.promotions.mix.recovery import example_panel
         >>> mix = fit_mix(example_panel()[0], sweeps=20, draws=60)
         >>> test = LiftTest(channel="channel 1", start="2023-06-05", stop="2023-07-03", lift=1, low=0, high=2)

@@ -15,7 +15,7 @@ from opslib.promotions.mix.panel import Panel, with_sales
 
 if TYPE_CHECKING:
     from opslib.promotions.mix.engine import Mix
-    from opslib.promotions.mix.panel import LiftTest
+    from opslib.promotions.mix.experiment import LiftTest
 
 MOST_ERROR = 0.35
 
