@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 say = catalogue(__package__ or "opslib.promotions")
 QUARTER, YEAR = 13, 52
 SURE = 0.9
+LEAST_MOVE = 0.02
 LEAST_PURCHASES = 200
 
 
@@ -102,13 +103,15 @@ def mix(
         "missed": words.number(int((~told["told"]).sum())),
         "count": words.number(len(told)),
     }
-    sure = known and float((split.gain > 0).mean()) >= SURE
+    moved = np.abs(split.spend - split.now) > LEAST_MOVE * split.now.sum()
+    firm = bool(told["told"].to_numpy()[moved].all())
+    sure = known and firm and float((split.gain > 0).mean()) >= SURE
     if not known:
         headline = say(
             "This data cannot tell which advertising paid: in a trial with known effects, {missed} of {count} channels were missed. Advertising may have added {added} ({low} to {high}) in a year for {spend}.",
             **said,
         )
-    elif len(_losing(curve, margin)) == len(curve.channels):
+    elif len(_losing(curve, margin, told)) == len(curve.channels):
         headline = say(
             "Advertising added {added} ({low} to {high}) to the last year's sales for {spend}; goods paid, {net} is left of that, and in every channel the last money earns less than it costs.",
             **said,
@@ -129,7 +132,14 @@ def mix(
         headline=headline,
         checks=_mix_checks(fitted, curve, split, tested),
         actions=_mix_actions(
-            fitted, curve, split, margin=margin, day=day, currency=currency, sure=sure
+            fitted,
+            curve,
+            split,
+            told,
+            margin=margin,
+            day=day,
+            currency=currency,
+            sure=sure,
         ),
         quantity=Quantity(
             value=float(added.mean()),
@@ -189,12 +199,13 @@ def _mix_caveats(fitted: Mix) -> list[Text]:
     return told
 
 
-def _losing(curve: ResponseCurve, margin: float) -> list[str]:
-    """Return the channels whose last money surely earns less than it costs."""
+def _losing(curve: ResponseCurve, margin: float, told: pd.DataFrame) -> list[str]:
+    """Return the channels that can be told and whose last money surely earns too little."""
     return [
         n
         for c, n in enumerate(curve.channels)
-        if curve.now[c] > 0
+        if told["told"].iloc[c]
+        and curve.now[c] > 0
         and float((curve.next_euro(c, curve.now[c]) * margin < 1).mean()) >= SURE
     ]
 
@@ -203,12 +214,14 @@ def _mix_actions(
     fitted: Mix,
     curve: ResponseCurve,
     split: Split,
+    told: pd.DataFrame,
     *,
     margin: float,
     day: dt.date,
     currency: str,
     sure: bool,
 ) -> tuple[Action, ...]:
+    """Return what to do: money moves only where it can be told, the rest is tested."""
     from opslib.promotions.mix.doubt import next_test
 
     cash, found, move = (
@@ -220,11 +233,11 @@ def _mix_actions(
         [
             c
             for c, m in zip(split.channels, move, strict=True)
-            if sign * m > 0.02 * split.now.sum()
+            if sign * m > LEAST_MOVE * split.now.sum()
         ]
         for sign in (-1, 1)
     )
-    losing = _losing(curve, margin)
+    losing = _losing(curve, margin, told)
     for c, name in enumerate(curve.channels):
         now, floor = float(curve.now[c]), float(curve.seen[c, 0])
         if now > floor and name in losing:
@@ -265,7 +278,10 @@ def _mix_actions(
             )
         )
     tests = next_test(fitted, curve)
-    possible = tests[tests["possible"]]
+    open_first = tests.merge(told[["channel", "told"]]).sort_values(
+        "told", kind="stable"
+    )
+    possible = open_first[open_first["possible"]]
     if len(possible):
         row = possible.iloc[0]
         found.append(

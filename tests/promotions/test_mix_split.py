@@ -288,6 +288,35 @@ def test_the_page_names_owner_day_and_worth_and_speaks_chinese(fitted):
     assert all(figure.data for figure in drawn)
 
 
+def test_money_moves_only_where_the_verdict_says_told(fitted):
+    """Every channel loses at this margin; where it cannot be told, a test is offered."""
+    mix, curve, tested = fitted
+    right = tested.assign(
+        found=tested["truth"], low=0.9 * tested["truth"], high=1.1 * tested["truth"], held=True
+    )  # fmt: skip
+    first = right["channel"].eq(curve.channels[0])
+    half = right.assign(found=right["truth"].where(~first, 3 * right["truth"]))
+    none = right.assign(found=3 * right["truth"])
+
+    def did(rows):
+        split = promotions.best_split(curve)
+        found = answer.mix(
+            mix, curve, split, rows, margin=0.001, day=DAY, currency="GBP"
+        )
+        return [a.what.en for a in found.actions], found
+
+    every, some, nothing = did(right), did(half), did(none)
+    cuts = [[a for a in d[0] if a.startswith("Cut ")] for d in (every, some, nothing)]
+    assert [len(c) for c in cuts] == [3, 2, 0]
+    assert not any(curve.channels[0] in c for c in cuts[1])
+    assert "every channel the last money" in every[1].headline.en
+    assert "every channel the last money" not in some[1].headline.en
+    assert any(a.startswith(f"Test {curve.channels[0]}") for a in some[0])
+    assert all(a.startswith("Test ") for a in nothing[0])
+    assert nothing[0]
+    assert all(a.value is None for a in nothing[1].actions)
+
+
 def test_the_page_says_what_was_done_to_regions_and_weeks(fitted):
     mix, curve, tested = fitted
     changed = replace(mix, panel=replace(mix.panel, spread=("TV",), gaps=(3, 4)))
