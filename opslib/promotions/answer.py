@@ -104,8 +104,9 @@ def mix(
         "count": words.number(len(told)),
     }
     moved = np.abs(split.spend - split.now) > LEAST_MOVE * split.now.sum()
-    firm = bool(told["told"].to_numpy()[moved].all())
-    sure = known and firm and float((split.gain > 0).mean()) >= SURE
+    blind = list(told["channel"][moved & ~told["told"].to_numpy()])
+    better = float((split.gain > 0).mean()) >= SURE
+    sure = known and better and not blind
     if not known:
         headline = say(
             "This data cannot tell which advertising paid: in a trial with known effects, {missed} of {count} channels were missed. Advertising may have added {added} ({low} to {high}) in a year for {spend}.",
@@ -120,6 +121,12 @@ def mix(
         headline = say(
             "Advertising added {added} ({low} to {high}) to the last year's sales for {spend}; the split below adds {gain} ({glow} to {ghigh}) a week at no cost.",
             **said,
+        )
+    elif better:
+        headline = say(
+            "Advertising added {added} ({low} to {high}) to the last year's sales for {spend}; the split below should add {gain} ({glow} to {ghigh}) a week, but it moves money on {blind}, which this data cannot tell: test first.",
+            **said,
+            blind=words.listing(blind),
         )
     else:
         headline = say(

@@ -311,6 +311,7 @@ def test_money_moves_only_where_the_verdict_says_told(fitted):
     assert not any(curve.channels[0] in c for c in cuts[1])
     assert "every channel the last money" in every[1].headline.en
     assert "every channel the last money" not in some[1].headline.en
+    assert f"moves money on {curve.channels[0]}" in some[1].headline.en
     assert any(a.startswith(f"Test {curve.channels[0]}") for a in some[0])
     assert all(a.startswith("Test ") for a in nothing[0])
     assert nothing[0]
