@@ -13,6 +13,7 @@ from opslib.promotions import answer, charts, controls
 from opslib.promotions.mix.curve import ResponseCurve
 from opslib.promotions.mix.engine import lift_said
 from opslib.promotions.mix.recovery import example_panel
+from opslib.runs import parameters
 
 DAY = dt.date(2026, 1, 5)
 
@@ -148,6 +149,20 @@ def test_an_s_shaped_curve_does_not_trap_the_split():
     assert promotions.best_split(curve).spend[1] == pytest.approx(18, abs=0.3)
 
 
+def test_a_form_or_an_address_can_carry_experiments_and_limits():
+    """There a semicolon divides the list, so parts are divided by bars."""
+    known = parameters.read_lines("many: list = []  # several")
+    given = "TV | 2026-01-05 | 2026-02-01 | 1 | 900 | 500 | 1300 | N, S; Mail|2026-01-05|2026-02-01|.5|9|5|13"
+    first, second = promotions.read_tests(
+        parameters.resolve(known, {"many": given})["many"]
+    )
+    assert (first.regions, first.high) == (("N", "S"), 1300)
+    assert (second.channel, second.share, second.regions) == ("Mail", 0.5, ())
+    assert promotions.read_tests([given.split(";")[1].replace("|", ";")]) == (second,)
+    limits = parameters.resolve(known, {"many": "b | | 15; a | 3 | 45"})["many"]
+    assert promotions.read_limits(limits) == {"b": (0, 15), "a": (3, 45)}
+
+
 def test_bad_budgets_and_limits_are_refused(hand):
     with pytest.raises(ValueError, match="least spends add up to 40"):
         promotions.best_split(hand, 10.0, limits={"b": (40, 50)})
@@ -157,7 +172,7 @@ def test_bad_budgets_and_limits_are_refused(hand):
         promotions.best_split(hand, limits={"a": (5, 1)})
     with pytest.raises(ValueError, match="miss what was seen"):
         promotions.best_split(hand, limits={"a": (60, 70)})
-    with pytest.raises(ValueError, match=r"is no limit .* channel; least; most"):
+    with pytest.raises(ValueError, match=r"is no limit .* channel \| least \| most"):
         promotions.read_limits(["a; 5"])
     with pytest.raises(ValueError, match="weekly budget is -1"):
         promotions.best_split(hand, -1.0)

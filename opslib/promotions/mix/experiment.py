@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from opslib import periods
@@ -52,19 +53,20 @@ def read_tests(written: list[str]) -> tuple[LiftTest, ...]:
     """Return experiments from a page's parameter.
 
     Args:
-        written: Each as `channel; first week; last week; share off; lift; low; high`,
-            with the regions, set apart by commas, as an eighth part where not all.
+        written: Each as `channel | first week | last week | share off | lift | low | high`,
+            with the regions, set apart by commas, as an eighth part where not all. A
+            semicolon divides parts too, but in an address or a form it divides experiments.
 
     Raises:
         ValueError: A text has another number of parts, or a part is no number.
 
     Example:
-        >>> read_tests(["TV; 2026-01-05; 2026-02-01; 1; 900; 500; 1300"])[0].lift
+        >>> read_tests(["TV | 2026-01-05 | 2026-02-01 | 1 | 900 | 500 | 1300"])[0].lift
         900.0
     """
     found = []
     for text in written:
-        parts = [p.strip() for p in str(text).split(";")]
+        parts = [p.strip() for p in re.split("[|;]", str(text))]
         try:
             share, lift, low, high = (float(p) for p in parts[3:7])
             found.append(
@@ -82,6 +84,6 @@ def read_tests(written: list[str]) -> tuple[LiftTest, ...]:
                 )
             )
         except (ValueError, IndexError) as wrong:
-            msg = f"{text!r} is no experiment ({wrong}); write: channel; first week; last week; share off; lift; low; high"
+            msg = f"{text!r} is no experiment ({wrong}); write: channel | first week | last week | share off | lift | low | high"
             raise ValueError(msg) from None
     return tuple(found)
