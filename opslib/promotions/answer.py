@@ -299,7 +299,7 @@ def _mix_actions(
                     regions=Text(row["regions"]),
                     weeks=words.number(row["weeks"]),
                 )
-                if len(fitted.panel.regions) > 1
+                if row["regions"] != ", ".join(fitted.panel.regions)
                 else say(
                     "Test {channel}: switch it on and off by turns, {weeks} weeks of each.",
                     channel=Text(row["channel"]),

@@ -377,6 +377,20 @@ def test_the_next_test_needs_more_weeks_where_noise_is_larger(fitted):
         promotions.next_test(mix, curve, most_weeks=0)
 
 
+def test_a_channel_booked_for_the_whole_company_is_tested_by_turns():
+    panel, _ = example_panel(30, regions=4, channels=2, noise=0.03)
+    mix = promotions.fit_mix(panel, sweeps=20, draws=60)
+    wide = replace(mix, panel=replace(panel, spread=("channel 1",)))
+    curve = promotions.response_curve(mix)
+    apart, together = (
+        promotions.next_test(m, curve).set_index("channel") for m in (mix, wide)
+    )
+    assert together.loc["channel 1", "regions"] == ", ".join(panel.regions)
+    assert together.loc["channel 1", "loss"] > apart.loc["channel 1", "loss"]
+    assert together.loc["channel 2"].equals(apart.loc["channel 2"])
+    assert apart.loc["channel 1", "regions"].count(",") == 1
+
+
 def test_disagreement_names_the_cause(fitted):
     mix, _, _ = fitted
     names = list(mix.panel.channels)

@@ -40,8 +40,9 @@ def next_test(mix: Mix, curve: ResponseCurve, *, most_weeks: int = 26) -> pd.Dat
     """Return, for each channel, the experiment that would settle what it adds.
 
     The channel is switched off in half of the regions (every second by size), or in
-    every second block of weeks where there is one region only; the weeks needed see the
-    expected loss with 80 % power at one-sided 5 %.
+    every second block of weeks where there is one region only or its spend is booked for
+    the whole company (`spread` of the panel). The weeks needed see the expected loss
+    with 80 % power at one-sided 5 %.
 
     Returns:
         One row a channel, most doubtful first: `channel`, `doubt` (width of the 90 %
@@ -53,14 +54,14 @@ def next_test(mix: Mix, curve: ResponseCurve, *, most_weeks: int = 26) -> pd.Dat
     """
     checks.at_least(most_weeks, 1, "weeks", "Allow more.")
     order = np.argsort(-mix.design.size)
-    dark = order[::2] if len(order) > 1 else order
     noise = np.mean(np.concatenate([d.noise for d in mix.draws]))
-    sd = noise * np.sqrt(2 * (mix.design.size[dark] ** 2).sum())
-    paths = mix.paths[:, :, dark, -52:].sum(axis=2).mean(axis=2)
     rows = []
     for c, name in enumerate(curve.channels):
+        parted = len(order) > 1 and name not in mix.panel.spread
+        dark = order[::2] if parted else order
+        sd = noise * np.sqrt(2 * (mix.design.size[dark] ** 2).sum())
         low, high = np.quantile(curve.at(c, curve.now[c]), [0.05, 0.95])
-        loss = float(paths[:, c].mean())
+        loss = float(mix.paths[:, c, dark, -52:].sum(axis=1).mean())
         weeks = int(np.ceil(((SURE + POWER) * sd / max(loss, 1e-9)) ** 2))
         rows.append(
             {
