@@ -324,6 +324,10 @@ def test_a_first_or_last_week_of_which_only_a_part_is_delivered_is_cut():
     days.loc[40, "last_day"] -= pd.Timedelta(days=4)
     panel = promotions.build_panel(days, spend)
     assert (panel.weeks[0], panel.weeks[-1]) == tuple(sales["week"].iloc[[1, 78]])
+    closed = sales.assign(
+        first_day=sales["week"], last_day=sales["week"] + pd.Timedelta(days=5)
+    )
+    assert len(promotions.build_panel(closed, spend).weeks) == 80, "no Sunday sales"
     assert not panel.gaps
 
 

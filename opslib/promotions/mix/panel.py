@@ -64,8 +64,8 @@ def build_panel(
 
     Args:
         sales: One row for each week, region and more; `week`, `region`, `amount`, and
-            `first_day`, `last_day` of the row where known: a first week that begins, or
-            a last one that ends, within the week is cut.
+            `first_day`, `last_day` of the row where known: a first week that begins later,
+            or a last one that ends earlier, than weeks usually do is cut.
         spend: `day` (or `week`), `region`, `channel`, `spend`, several rows added up.
         controls: `week`, `region` (empty for all), `control`, `value`; absent is zero.
         captures: Channels that capture demand which others create, such as searches
@@ -282,14 +282,25 @@ def with_sales(panel: Panel, sales: Array) -> Panel:
 
 
 def _whole_weeks(sold: pd.DataFrame) -> pd.DataFrame:
-    """Return sales without a first or last week of which only a part was delivered."""
+    """Return sales without a first or last week of which only a part was delivered.
+
+    A week begins and ends on the days on which weeks usually do: a shop that is closed
+    on Sundays has whole weeks too.
+    """
     if "first_day" not in sold or "last_day" not in sold:
         return sold
-    first, last = sold["week"].min(), sold["week"].max()
-    late = pd.to_datetime(sold.loc[sold["week"] == first, "first_day"]).min() > first
-    ended = pd.to_datetime(sold.loc[sold["week"] == last, "last_day"]).max()
-    early = ended.normalize() < last + pd.Timedelta(days=6)
-    return sold[~((sold["week"] == first) & late) & ~((sold["week"] == last) & early)]
+    days = pd.DataFrame(
+        {
+            k: (pd.to_datetime(sold[k]).dt.normalize() - sold["week"]).dt.days
+            for k in ("first_day", "last_day")
+        }
+    ).groupby(sold["week"])
+    begun, ended = days["first_day"].min(), days["last_day"].max()
+    part = [
+        *begun.index[:1][begun.iloc[:1] > begun.median()],
+        *ended.index[-1:][ended.iloc[-1:] < ended.median()],
+    ]
+    return sold[~sold["week"].isin(part)]
 
 
 def _spread(spent: pd.DataFrame, wide: pd.Series, sold: pd.DataFrame) -> pd.DataFrame:
