@@ -5,13 +5,8 @@ from opslib.promotions.journeys import Credit, credit_paths
 from opslib.promotions.mix.curve import ResponseCurve, planned_lift, response_curve
 from opslib.promotions.mix.doubt import disagreements, form_spread, next_test
 from opslib.promotions.mix.engine import Mix, fit_mix
-from opslib.promotions.mix.panel import (
-    LiftTest,
-    Panel,
-    build_panel,
-    company_panel,
-    read_tests,
-)
+from opslib.promotions.mix.experiment import LiftTest, read_tests
+from opslib.promotions.mix.panel import Panel, build_panel, company_panel
 from opslib.promotions.mix.recovery import rerun, self_test, verdicts
 from opslib.promotions.mix.split import Split, best_split, read_limits, score_plans
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 say = catalogue(__package__ or "opslib.promotions")
 QUARTER, YEAR = 13, 52
 SURE = 0.9
+LEAST_MOVE = 0.02
 LEAST_PURCHASES = 200
 
 
@@ -102,13 +103,16 @@ def mix(
         "missed": words.number(int((~told["told"]).sum())),
         "count": words.number(len(told)),
     }
-    sure = known and float((split.gain > 0).mean()) >= SURE
+    moved = np.abs(split.spend - split.now) > LEAST_MOVE * split.now.sum()
+    blind = list(told["channel"][moved & ~told["told"].to_numpy()])
+    better = float((split.gain > 0).mean()) >= SURE
+    sure = known and better and not blind
     if not known:
         headline = say(
             "This data cannot tell which advertising paid: in a trial with known effects, {missed} of {count} channels were missed. Advertising may have added {added} ({low} to {high}) in a year for {spend}.",
             **said,
         )
-    elif len(_losing(curve, margin)) == len(curve.channels):
+    elif len(_losing(curve, margin, told)) == len(curve.channels):
         headline = say(
             "Advertising added {added} ({low} to {high}) to the last year's sales for {spend}; goods paid, {net} is left of that, and in every channel the last money earns less than it costs.",
             **said,
@@ -117,6 +121,12 @@ def mix(
         headline = say(
             "Advertising added {added} ({low} to {high}) to the last year's sales for {spend}; the split below adds {gain} ({glow} to {ghigh}) a week at no cost.",
             **said,
+        )
+    elif better:
+        headline = say(
+            "Advertising added {added} ({low} to {high}) to the last year's sales for {spend}; the split below should add {gain} ({glow} to {ghigh}) a week, but it moves money on {blind}, which this data cannot tell: test first.",
+            **said,
+            blind=words.listing(blind),
         )
     else:
         headline = say(
@@ -129,7 +139,14 @@ def mix(
         headline=headline,
         checks=_mix_checks(fitted, curve, split, tested),
         actions=_mix_actions(
-            fitted, curve, split, margin=margin, day=day, currency=currency, sure=sure
+            fitted,
+            curve,
+            split,
+            told,
+            margin=margin,
+            day=day,
+            currency=currency,
+            sure=sure,
         ),
         quantity=Quantity(
             value=float(added.mean()),
@@ -146,6 +163,7 @@ def mix(
             say(
                 "What empty shelves kept from being sold is not counted: where advertising sells them empty, it moved more demand than this."
             ),
+            *_mix_caveats(fitted),
         ),
         predictions=tuple(
             Prediction(
@@ -168,12 +186,33 @@ def mix(
     )
 
 
-def _losing(curve: ResponseCurve, margin: float) -> list[str]:
-    """Return the channels whose last money surely earns less than it costs."""
+def _mix_caveats(fitted: Mix) -> list[Text]:
+    """Return what was done to the data before the fit, if anything."""
+    panel, told = fitted.panel, []
+    if panel.spread:
+        told.append(
+            say(
+                "Spend of {channels} is booked on no single region with sales; it is spread over the regions by their sales.",
+                channels=words.listing(list(panel.spread)),
+            )
+        )
+    if panel.gaps:
+        told.append(
+            say(
+                "{count} weeks hold no sales row at all; they are left out.",
+                count=words.number(len(panel.gaps)),
+            )
+        )
+    return told
+
+
+def _losing(curve: ResponseCurve, margin: float, told: pd.DataFrame) -> list[str]:
+    """Return the channels that can be told and whose last money surely earns too little."""
     return [
         n
         for c, n in enumerate(curve.channels)
-        if curve.now[c] > 0
+        if told["told"].iloc[c]
+        and curve.now[c] > 0
         and float((curve.next_euro(c, curve.now[c]) * margin < 1).mean()) >= SURE
     ]
 
@@ -182,12 +221,14 @@ def _mix_actions(
     fitted: Mix,
     curve: ResponseCurve,
     split: Split,
+    told: pd.DataFrame,
     *,
     margin: float,
     day: dt.date,
     currency: str,
     sure: bool,
 ) -> tuple[Action, ...]:
+    """Return what to do: money moves only where it can be told, the rest is tested."""
     from opslib.promotions.mix.doubt import next_test
 
     cash, found, move = (
@@ -199,11 +240,11 @@ def _mix_actions(
         [
             c
             for c, m in zip(split.channels, move, strict=True)
-            if sign * m > 0.02 * split.now.sum()
+            if sign * m > LEAST_MOVE * split.now.sum()
         ]
         for sign in (-1, 1)
     )
-    losing = _losing(curve, margin)
+    losing = _losing(curve, margin, told)
     for c, name in enumerate(curve.channels):
         now, floor = float(curve.now[c]), float(curve.seen[c, 0])
         if now > floor and name in losing:
@@ -244,7 +285,10 @@ def _mix_actions(
             )
         )
     tests = next_test(fitted, curve)
-    possible = tests[tests["possible"]]
+    open_first = tests.merge(told[["channel", "told"]]).sort_values(
+        "told", kind="stable"
+    )
+    possible = open_first[open_first["possible"]]
     if len(possible):
         row = possible.iloc[0]
         found.append(
@@ -255,7 +299,7 @@ def _mix_actions(
                     regions=Text(row["regions"]),
                     weeks=words.number(row["weeks"]),
                 )
-                if len(fitted.panel.regions) > 1
+                if row["regions"] != ", ".join(fitted.panel.regions)
                 else say(
                     "Test {channel}: switch it on and off by turns, {weeks} weeks of each.",
                     channel=Text(row["channel"]),
@@ -579,7 +623,14 @@ def doubts_table(rows: pd.DataFrame, currency: str) -> Table:
         "window": say(
             "Its effect lasts longer than a path; compare over eight weeks after a stop."
         ),
+        "credited": say(
+            "A test measured less: it is spent when sales are high anyway. Repeat the test in a quiet season."
+        ),
+        "unseen": say(
+            "A test measured more: its spend moved too little to show it. Repeat the test in other weeks."
+        ),
         "no spend": say("No spend is delivered for it; load the spend."),
+        "nothing": say("Nothing to compare with: neither paths nor a test. Test it."),
         "": say("They agree."),
     }
     frame = rows.assign(why=[causes[c] for c in rows["cause"]]).sort_values(
@@ -593,8 +644,10 @@ def doubts_table(rows: pd.DataFrame, currency: str) -> Table:
     }
     tests = (
         {
-            "tested": say("Measured in a test"),
+            "tested": say("Measured in its tests"),
             "said": say("This page for the same weeks"),
+            "said_low": say("at least"),
+            "said_high": say("at most"),
         }
         if frame["tested"].notna().any()
         else {}

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import minimize
 
 from opslib import demo, promotions
 from opslib.demo.truth import CHANNELS
@@ -106,7 +105,12 @@ def test_ranges_of_added_sales_are_near_the_planted_demand(fitted, planted):
 
 
 def test_the_proposed_split_earns_95_percent_of_the_best(fitted, planted):
-    """Judged by the planted curves over the last year, within what was seen."""
+    """Judged by the planted curves over the last year, within what was seen.
+
+    Reached 99.7 % of the best. Even the worst allowed split earns 95.1 %, so what counts
+    is the way from the worst to the best: 95 % of it is made (any split: 65 %), 98 % of
+    all allowed splits earn less, and 72 % of what today's split leaves is gained.
+    """
     panel, curve = fitted.panel, promotions.response_curve(fitted)
 
     def shares(c, factor):
@@ -117,21 +121,27 @@ def test_the_proposed_split_earns_95_percent_of_the_best(fitted, planted):
             out[:, w] = told.share * stock / (stock + told.half)
         return out
 
-    now = [shares(c, 1.0) for c in range(len(panel.channels))]
-    base = [planted[c] / np.maximum(now[c], 1e-9) for c in range(len(now))]
+    base = [planted[c] / np.maximum(shares(c, 1.0), 1e-9) for c in range(len(planted))]
 
-    def earned(spend):
-        return sum(
-            (shares(c, spend[c] / curve.now[c]) * base[c])[:, -52:].sum() / 52
-            for c in range(len(now))
-        )
+    def one(c, spend):
+        return (shares(c, spend / curve.now[c]) * base[c])[:, -52:].sum() / 52
+
+    def earned(split):
+        return sum(one(c, x) for c, x in enumerate(split))
 
     assert earned(curve.now) == pytest.approx(planted[:, :, -52:].sum() / 52, rel=1e-6)
-    total = curve.now.sum()
-    best = minimize(
-        lambda x: -earned(x), curve.now, method="SLSQP", bounds=list(map(tuple, curve.seen)),
-        constraints={"type": "eq", "fun": lambda x: x.sum() - total},
-    )  # fmt: skip
-    split = promotions.best_split(curve)
-    assert earned(split.spend) >= 0.95 * -best.fun
-    assert earned(split.spend) >= 0.99 * earned(curve.now)
+    grid = [np.linspace(low, high, 41) for low, high in curve.seen]
+    worth = [np.array([one(c, x) for x in grid[c]]) for c in range(len(grid))]
+    *first, last = np.meshgrid(*grid[:-1], np.zeros(1), indexing="ij")
+    last = curve.now.sum() - sum(first) + last
+    total = sum(np.meshgrid(*worth[:-1], np.zeros(1), indexing="ij")) + np.interp(
+        last, grid[-1], worth[-1]
+    )
+    total = total[(last >= grid[-1][0]) & (last <= grid[-1][-1])]
+    worst, best = total.min(), total.max()
+    found = earned(promotions.best_split(curve).spend)
+    assert worst >= 0.94 * best, "why the share of the best alone proves little"
+    assert found >= 0.95 * best
+    assert (found - worst) / (best - worst) >= 0.85
+    assert (total < found).mean() >= 0.9
+    assert found >= earned(curve.now)

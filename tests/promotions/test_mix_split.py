@@ -1,6 +1,7 @@
 """Channel mix: curve, split, self-test, doubts and the page's words."""
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,9 @@ from scipy.optimize import minimize
 from opslib import promotions
 from opslib.promotions import answer, charts, controls
 from opslib.promotions.mix.curve import ResponseCurve
+from opslib.promotions.mix.engine import lift_said
 from opslib.promotions.mix.recovery import example_panel
+from opslib.runs import parameters
 
 DAY = dt.date(2026, 1, 5)
 
@@ -80,6 +83,45 @@ def test_the_split_is_no_worse_than_a_solvers(fitted):
     assert curve.total(split.spend).mean() >= 0.998 * max(tried)
 
 
+def test_where_today_is_far_from_best_most_of_the_way_is_gained():
+    """Nine tenths of the last year's money lie on a channel full long ago; truth planted."""
+    draw, weeks, half, most = (
+        np.random.default_rng(8),
+        156,
+        (30.0, 200.0),
+        (1_000, 4_000),
+    )
+    part = np.where(np.arange(weeks) < 104, draw.uniform(0.2, 0.9, weeks), 0.9)
+    part[:52] = np.repeat([0.2, 0.5, 0.3, 0.8], 13)
+    budget = 200 * draw.gamma(6, 1 / 6, weeks)
+    spend = np.stack([budget * part, budget * (1 - part)])
+
+    def earned(split, weeks=slice(-52, None)):
+        return sum(
+            (m * x / (x + h)).mean()
+            for m, h, x in zip(
+                most, half, (spend[:, weeks].T / now * split).T, strict=True
+            )
+        )
+
+    added = sum(m * x / (x + h) for m, h, x in zip(most, half, spend, strict=True))
+    panel = promotions.Panel(
+        weeks=pd.date_range("2023-01-02", periods=weeks, freq="7D"), regions=("all",), channels=("full", "starved"),
+        sales=(10_000 + added + draw.normal(0, 200, weeks))[None], spend=spend[:, None], controls=np.zeros((0, 1, weeks)),
+    )  # fmt: skip
+    curve = promotions.response_curve(promotions.fit_mix(panel, sweeps=100))
+    now = curve.now
+    tried = [
+        np.array([x, now.sum() - x])
+        for x in np.linspace(*curve.seen[0], 200)
+        if curve.seen[1, 0] <= now.sum() - x <= curve.seen[1, 1]
+    ]
+    best, today = max(map(earned, tried)), earned(now)
+    assert today < 0.8 * best
+    found = earned(promotions.best_split(curve).spend)
+    assert (found - today) / (best - today) >= 0.9
+
+
 def test_limits_are_honoured_and_what_was_never_seen_is_flagged(hand):
     told = promotions.read_limits(["b; ; 15", "a; 3; 45"])
     split = promotions.best_split(hand, limits=told)
@@ -107,6 +149,20 @@ def test_an_s_shaped_curve_does_not_trap_the_split():
     assert promotions.best_split(curve).spend[1] == pytest.approx(18, abs=0.3)
 
 
+def test_a_form_or_an_address_can_carry_experiments_and_limits():
+    """There a semicolon divides the list, so parts are divided by bars."""
+    known = parameters.read_lines("many: list = []  # several")
+    given = "TV | 2026-01-05 | 2026-02-01 | 1 | 900 | 500 | 1300 | N, S; Mail|2026-01-05|2026-02-01|.5|9|5|13"
+    first, second = promotions.read_tests(
+        parameters.resolve(known, {"many": given})["many"]
+    )
+    assert (first.regions, first.high) == (("N", "S"), 1300)
+    assert (second.channel, second.share, second.regions) == ("Mail", 0.5, ())
+    assert promotions.read_tests([given.split(";")[1].replace("|", ";")]) == (second,)
+    limits = parameters.resolve(known, {"many": "b | | 15; a | 3 | 45"})["many"]
+    assert promotions.read_limits(limits) == {"b": (0, 15), "a": (3, 45)}
+
+
 def test_bad_budgets_and_limits_are_refused(hand):
     with pytest.raises(ValueError, match="least spends add up to 40"):
         promotions.best_split(hand, 10.0, limits={"b": (40, 50)})
@@ -116,7 +172,7 @@ def test_bad_budgets_and_limits_are_refused(hand):
         promotions.best_split(hand, limits={"a": (5, 1)})
     with pytest.raises(ValueError, match="miss what was seen"):
         promotions.best_split(hand, limits={"a": (60, 70)})
-    with pytest.raises(ValueError, match=r"is no limit .* channel; least; most"):
+    with pytest.raises(ValueError, match=r"is no limit .* channel \| least \| most"):
         promotions.read_limits(["a; 5"])
     with pytest.raises(ValueError, match="weekly budget is -1"):
         promotions.best_split(hand, -1.0)
@@ -168,12 +224,39 @@ def test_self_test_finds_what_it_planted_and_beats_the_straight_line(fitted):
     assert told["error"].mean() < told["line_error"].mean()
 
 
+def test_a_lift_test_that_was_run_changes_the_verdict():
+    """Spend that never moves cannot be told; a lift test of 10 % settles it."""
+    draw, weeks = np.random.default_rng(1), 104
+    spend = np.stack(
+        [
+            draw.gamma(3, 100 / 3, weeks) * (draw.random(weeks) < 0.6),
+            100 + draw.normal(0, 3, weeks),
+        ]
+    )
+    truth = np.array([[1_500], [2_000]]) * spend / (spend + 100)
+    wave = 10_000 * (1 + 0.1 * np.sin(2 * np.pi * np.arange(weeks) / 52.18))
+    panel = promotions.Panel(
+        weeks=pd.date_range("2023-01-02", periods=weeks, freq="7D"), regions=("all",), channels=("A", "Flat"),
+        sales=(wave + truth.sum(axis=0) + draw.normal(0, 300, weeks))[None], spend=spend[:, None], controls=np.zeros((0, 1, weeks)),
+    )  # fmt: skip
+    lift, first, last = truth[1, 40:52].sum(), panel.weeks[40], panel.weeks[51]
+    test = promotions.LiftTest(
+        channel="Flat", start=f"{first:%Y-%m-%d}", stop=f"{last:%Y-%m-%d}",
+        lift=lift, low=0.9 * lift, high=1.1 * lift,
+    )  # fmt: skip
+    told = []
+    for tests in ((), (test,)):
+        mix = promotions.fit_mix(panel, tests=tests, sweeps=100)
+        found = promotions.verdicts(promotions.self_test(mix, tests=tests))
+        told.append(found.set_index("channel").loc["Flat"])
+    assert [t["told"] for t in told] == [False, True]
+    assert told[1]["error"] < 0.15
+
+
 def test_data_that_cannot_answer_says_so_on_the_page():
     """Spend that hardly moves and drowns in noise."""
     panel, _ = example_panel(9, channels=2, noise=0.5)
     flat = np.ones_like(panel.spend) * panel.spend.mean(axis=2, keepdims=True)
-    from dataclasses import replace
-
     mix = promotions.fit_mix(replace(panel, spend=flat), sweeps=40, draws=80)
     curve, tested = (
         promotions.response_curve(mix),
@@ -220,6 +303,54 @@ def test_the_page_names_owner_day_and_worth_and_speaks_chinese(fitted):
     assert all(figure.data for figure in drawn)
 
 
+def test_money_moves_only_where_the_verdict_says_told(fitted):
+    """Every channel loses at this margin; where it cannot be told, a test is offered."""
+    mix, curve, tested = fitted
+    right = tested.assign(
+        found=tested["truth"], low=0.9 * tested["truth"], high=1.1 * tested["truth"], held=True
+    )  # fmt: skip
+    first = right["channel"].eq(curve.channels[0])
+    half = right.assign(found=right["truth"].where(~first, 3 * right["truth"]))
+    none = right.assign(found=3 * right["truth"])
+
+    def did(rows):
+        split = promotions.best_split(curve)
+        found = answer.mix(
+            mix, curve, split, rows, margin=0.001, day=DAY, currency="GBP"
+        )
+        return [a.what.en for a in found.actions], found
+
+    every, some, nothing = did(right), did(half), did(none)
+    cuts = [[a for a in d[0] if a.startswith("Cut ")] for d in (every, some, nothing)]
+    assert [len(c) for c in cuts] == [3, 2, 0]
+    assert not any(curve.channels[0] in c for c in cuts[1])
+    assert "every channel the last money" in every[1].headline.en
+    assert "every channel the last money" not in some[1].headline.en
+    assert f"moves money on {curve.channels[0]}" in some[1].headline.en
+    assert any(a.startswith(f"Test {curve.channels[0]}") for a in some[0])
+    assert all(a.startswith("Test ") for a in nothing[0])
+    assert nothing[0]
+    assert all(a.value is None for a in nothing[1].actions)
+
+
+def test_the_page_says_what_was_done_to_regions_and_weeks(fitted):
+    mix, curve, tested = fitted
+    changed = replace(mix, panel=replace(mix.panel, spread=("TV",), gaps=(3, 4)))
+    told = [
+        [
+            c.en
+            for c in answer.mix(
+                m, curve, promotions.best_split(curve), tested,
+                margin=0.4, day=DAY, currency="GBP",
+            ).caveats
+        ]
+        for m in (mix, changed)
+    ]  # fmt: skip
+    assert len(told[1]) == len(told[0]) + 2
+    assert "Spend of TV" in told[1][-2]
+    assert told[1][-1].startswith("2 weeks")
+
+
 def test_the_what_if_flags_spend_that_was_never_seen(fitted):
     _, curve, _ = fitted
     what_if = controls.budget(curve, promotions.best_split(curve), currency="GBP")
@@ -235,8 +366,6 @@ def test_the_what_if_flags_spend_that_was_never_seen(fitted):
 
 def test_the_next_test_needs_more_weeks_where_noise_is_larger(fitted):
     mix, curve, _ = fitted
-    from dataclasses import replace
-
     loud = replace(mix, draws=tuple(replace(d, noise=4 * d.noise) for d in mix.draws))
     quiet, noisy = (
         promotions.next_test(m, curve).set_index("channel")["weeks"]
@@ -246,6 +375,20 @@ def test_the_next_test_needs_more_weeks_where_noise_is_larger(fitted):
     assert (noisy > quiet).any()
     with pytest.raises(ValueError, match="at least 1"):
         promotions.next_test(mix, curve, most_weeks=0)
+
+
+def test_a_channel_booked_for_the_whole_company_is_tested_by_turns():
+    panel, _ = example_panel(30, regions=4, channels=2, noise=0.03)
+    mix = promotions.fit_mix(panel, sweeps=20, draws=60)
+    wide = replace(mix, panel=replace(panel, spread=("channel 1",)))
+    curve = promotions.response_curve(mix)
+    apart, together = (
+        promotions.next_test(m, curve).set_index("channel") for m in (mix, wide)
+    )
+    assert together.loc["channel 1", "regions"] == ", ".join(panel.regions)
+    assert together.loc["channel 1", "loss"] > apart.loc["channel 1", "loss"]
+    assert together.loc["channel 2"].equals(apart.loc["channel 2"])
+    assert apart.loc["channel 1", "regions"].count(",") == 1
 
 
 def test_disagreement_names_the_cause(fitted):
@@ -269,15 +412,105 @@ def test_disagreement_names_the_cause(fitted):
         "views",
         "window",
         "no spend",
+        "nothing",
         "",
     }
-    test = promotions.LiftTest(
-        channel=names[1], start="2024-01-01", stop="2024-02-01", lift=10, low=5, high=15
-    )
-    both = promotions.disagreements(mix, told.head(0), (test,)).set_index("channel")
-    assert both.loc[names[1], "tested"] == 10
-    assert both.loc[names[1], "said"] > 0
-    assert "Measured in a test" in [
-        h.label.en
-        for h in answer.doubts_table(both.reset_index(), "GBP").headings.values()
+    bare = promotions.disagreements(mix, told.head(0))
+    assert set(bare["cause"]) == {"nothing"}
+    assert not bare["differs"].any()
+    shown = [
+        x.en
+        for x in answer.doubts_table(bare.assign(tested=np.nan), "GBP").frame["why"]
     ]
+    assert all("Nothing to compare" in x for x in shown)
+
+
+def _experiment(mix, low, high, start="2024-01-01", stop="2024-02-01", **more):
+    return promotions.LiftTest(
+        channel=mix.panel.channels[1], start=start, stop=stop,
+        lift=(low + high) / 2, low=low, high=high, **more,
+    )  # fmt: skip
+
+
+def test_an_experiment_that_does_not_meet_the_mix_is_a_disagreement(fitted):
+    """Above, below and within; all experiments of a channel count, not only the last."""
+    mix, name, none = fitted[0], fitted[0].panel.channels[1], pd.DataFrame()
+    blank = _experiment(mix, 5, 15)
+    low, high = np.quantile(lift_said(mix, blank), [0.05, 0.95])
+
+    def row(*tests):
+        found = promotions.disagreements(mix, none, tests).set_index("channel")
+        assert (found["cause"].drop(name) == "nothing").all()
+        return found.loc[name]
+
+    over, under, near = (
+        row(blank),
+        row(_experiment(mix, 3 * high, 4 * high)),
+        row(_experiment(mix, 0.9 * low, 1.1 * high)),
+    )
+    assert over["tested"] == 10
+    assert over["differs"]
+    assert over["cause"] in {"together", "forms", "credited"}
+    assert under["differs"]
+    assert under["cause"] in {"together", "forms", "unseen"}
+    assert (near["differs"], near["cause"]) == (False, "")
+    other = _experiment(mix, -1e9, 1e9, start="2024-04-01", stop="2024-04-29")
+    assert row(_experiment(mix, 3 * high, 4 * high), other)["differs"]
+    two = row(blank, _experiment(mix, 20, 30, start="2024-04-01", stop="2024-04-29"))
+    assert two["tested"] == 35
+    assert two["tested_high"] - two["tested"] == pytest.approx(5 * np.sqrt(2))
+    assert two["said"] > over["said"]
+    with pytest.raises(ValueError, match="meets no week"):
+        row(_experiment(mix, 5, 15, start="1999-01-04", stop="1999-02-01"))
+    both = promotions.disagreements(mix, none, (blank,)).reset_index()
+    labels = [h.label.en for h in answer.doubts_table(both, "GBP").headings.values()]
+    assert "Measured in its tests" in labels
+
+
+def test_half_of_a_saturated_spend_is_said_to_add_less_than_half():
+    """What half of the spend adds at the top of a known curve; path times share says twice."""
+    draw, weeks = np.random.default_rng(0), 156
+    spend = draw.gamma(3, 100 / 3, weeks) * (draw.random(weeks) < 0.6)
+    added = 3_000 * spend / (spend + 20)
+    panel = promotions.Panel(
+        weeks=pd.date_range("2023-01-02", periods=weeks, freq="7D"), regions=("all",), channels=("TV",),
+        sales=(10_000 + added + draw.normal(0, 150, weeks))[None], spend=spend[None, None], controls=np.zeros((0, 1, weeks)),
+    )  # fmt: skip
+    mix = promotions.fit_mix(panel, sweeps=80)
+    part = slice(9, 19)
+    test = promotions.LiftTest(
+        channel="TV", start="2023-03-06", stop="2023-05-08", share=0.5, lift=1, low=0, high=2
+    )  # fmt: skip
+    true = (added - 3_000 * spend / (spend + 40))[part].sum()
+    assert lift_said(mix, test).mean() == pytest.approx(true, rel=0.25)
+    assert true < 0.3 * added[part].sum()
+    whole = promotions.LiftTest(
+        channel="TV", start="2023-01-02", stop="2025-12-22", lift=1, low=0, high=2
+    )  # fmt: skip
+    total = mix.paths.sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(lift_said(mix, whole), total, rtol=1e-5)
+
+
+def test_journeys_in_proportion_to_the_mix_agree_though_they_know_two_of_three(fitted):
+    mix, names = fitted[0], list(fitted[0].panel.channels)
+    total = mix.paths.sum(axis=(2, 3)).mean(axis=0)[1:]
+    told = pd.DataFrame(
+        {"channel": names[1:], "removal": 0.8 * total / total.sum(), "first": 0.5, "last": 0.5}
+    )  # fmt: skip
+    rows = promotions.disagreements(mix, told).set_index("channel")
+    assert rows["cause"].tolist() == ["nothing", "", ""]
+    assert not rows["differs"].any()
+    assert rows["share"].sum() == pytest.approx(1)
+    assert rows["journey"].sum() == pytest.approx(1)
+
+
+def test_a_channel_of_even_spend_hides_no_pair_that_moves_together(fitted):
+    mix, names = fitted[0], list(fitted[0].panel.channels)
+    spend = mix.panel.spend.copy()
+    spend[2], spend[1] = 3 * spend[0], spend[1].mean()
+    even = replace(mix, panel=replace(mix.panel, spend=spend))
+    told = pd.DataFrame(
+        {"channel": names, "removal": [0.98, 0.01, 0.01], "first": 0.3, "last": 0.3}
+    )
+    rows = promotions.disagreements(even, told).set_index("channel")
+    assert rows.loc[names[0], "cause"] == "together"

@@ -182,5 +182,5 @@ def planned_lift(
         return np.ones(1)
     mix = fit_mix(company_panel(sales, spend, holidays, promotions), sweeps=sweeps)
     curve = response_curve(mix)
-    weekly = mix.panel.sales.sum(axis=0)[-YEAR:].mean()
+    weekly = np.delete(mix.panel.sales.sum(axis=0), mix.panel.gaps)[-YEAR:].mean()
     return 1 + (curve.total(curve.now * rise) - curve.total(curve.now)) / weekly

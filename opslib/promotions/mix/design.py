@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 KNOT_WEEKS = 10
 YEAR_WEEKS = 52.1775
+MANY = 0.75  # more controls than this share of the weeks: none moves freely
+UNSEEN = 1e-6  # weight of weeks without any sales row
 STIFFNESS = (1e-6, 0.03, 0.1, 0.3, 1.0, 3.0)
 
 
@@ -32,7 +34,7 @@ class Design:
         weight: Weight of each row; noisy regions count less.
         season: Sales that season, trend, drift and controls explain, over their mean.
         basis: Orthonormal columns of baseline and controls.
-        flat: Number of columns without a penalty, for degrees of freedom.
+        flat: Columns without a penalty and rows without sales: degrees of freedom lost.
         size: Mean weekly sales of each region, in money.
         usual: Usual weekly spend of each channel in a region, in money.
     """
@@ -53,24 +55,30 @@ def make_design(panel: Panel) -> Design:
     The baseline is a level and a trend for each region, a slow drift of all and one of
     each, a wave of the year and one of the half year, and the controls. How freely the
     drifts and the wave of the half year move maximises the likelihood: where the data
-    do not ask for them they stand still, and leave seasonal spend its effect.
+    do not ask for them they stand still, and leave seasonal spend its effect. Controls
+    move freely, unless there are more than three of them for four weeks (a year with
+    many holidays and promotions): then they share one common effect, and how far each
+    differs from it is learnt in the same way. Weeks without any sales row weigh next to
+    nothing; their spend is carried on.
     """
     regions, weeks = panel.sales.shape
-    size = np.maximum(panel.sales.mean(axis=1), 1e-9)
+    seen = np.ones(weeks, dtype=bool)
+    seen[list(panel.gaps)] = False
+    size = np.maximum(panel.sales[:, seen].mean(axis=1), 1e-9)
     usual = np.array([s[s > 0].mean() for s in panel.spend])
     y = (panel.sales / size[:, None]).ravel()
-    lags = lagged(panel.spend / usual[:, None, None])
-    lags = np.moveaxis(lags, 0, 1).reshape(len(usual), lags.shape[0], regions * weeks)
+    lags = spend_lags(panel.spend, usual)
     guess = np.array(
         [saturate(carry_weights(np.array(0.3)) @ x, 1.0, 1.0, "ratio") for x in lags]
     ).T
     fixed, loose = _baseline(panel)
-    weight = np.ones(regions * weeks)
+    known = np.tile(np.where(seen, 1.0, UNSEEN), regions)
+    weight, rows = known, np.flatnonzero(known == 1)
     for _ in range(2):
         stiff = _stiffness(
-            y * weight,
-            np.hstack([fixed, guess]) * weight[:, None],
-            [d * weight[:, None] for d in loose],
+            (y * weight)[rows],
+            (np.hstack([fixed, guess]) * weight[:, None])[rows],
+            [(d * weight[:, None])[rows] for d in loose],
         )
         drift = _scaled(loose, stiff)
         whole = np.hstack([fixed, guess, drift]) * weight[:, None]
@@ -79,8 +87,8 @@ def make_design(panel: Panel) -> Design:
         ]
         told = np.linalg.solve(whole.T @ whole + np.diag(ridge), whole.T @ (y * weight))
         left = (y - whole @ told / weight).reshape(regions, weeks)
-        spread = np.maximum(left.std(axis=1), 1e-6)
-        weight = np.repeat(
+        spread = np.maximum(left[:, seen].std(axis=1), 1e-6)
+        weight = known * np.repeat(
             np.clip(np.exp(np.log(spread).mean()) / spread, 0.2, 5), weeks
         )
     basis = _orthonormal(fixed * weight[:, None], drift * weight[:, None])
@@ -93,11 +101,22 @@ def make_design(panel: Panel) -> Design:
         lags=lags,
         weight=weight,
         season=season.ravel(),
-        flat=fixed.shape[1],
+        flat=fixed.shape[1] + regions * len(panel.gaps),
         basis=basis,
         size=size,
         usual=usual,
     )
+
+
+def spend_lags(spend: Array, usual: Array) -> Array:
+    """Return spend in shares of a usual week, by channel, delay and row.
+
+    Args:
+        spend: Money by channel, region and week.
+        usual: Usual weekly spend of each channel in a region, in money.
+    """
+    lags = np.moveaxis(lagged(spend / usual[:, None, None]), 0, 1)
+    return lags.reshape(*lags.shape[:2], -1)
 
 
 def _baseline(panel: Panel) -> tuple[Array, list[Array]]:
@@ -110,10 +129,11 @@ def _baseline(panel: Panel) -> tuple[Array, list[Array]]:
     )
     seasonal = weeks >= 52
     controls = [c.ravel() / max(1e-9, np.abs(c).max()) for c in panel.controls]
+    many = len(controls) > MANY * weeks
     fixed = (
         [np.kron(e, one) for e in each for one in (np.ones(weeks), line)]
         + year * seasonal
-        + controls
+        + ([sum(controls)] if many else controls)
     )
     knots = np.linspace(0, weeks - 1, max(3, weeks // KNOT_WEEKS))
     step = knots[1] - knots[0]
@@ -121,6 +141,8 @@ def _baseline(panel: Panel) -> tuple[Array, list[Array]]:
     drift = hats @ np.tril(np.ones((len(knots), len(knots)))) / np.sqrt(len(knots))
     drifts = [np.tile(drift, (regions, 1)), np.kron(each, drift)]
     loose = drifts[: min(2, regions)] + [np.column_stack(half_year)] * seasonal
+    if many:
+        loose.append(np.column_stack(controls))
     return np.column_stack(fixed), loose
 
 

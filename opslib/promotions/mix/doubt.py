@@ -8,16 +8,18 @@ import numpy as np
 import pandas as pd
 
 from opslib import checks
+from opslib.promotions.mix.engine import lift_said
+from opslib.promotions.mix.experiment import SURE
 
 if TYPE_CHECKING:
     from opslib.promotions.mix.curve import ResponseCurve
     from opslib.promotions.mix.engine import Mix
-    from opslib.promotions.mix.panel import LiftTest
+    from opslib.promotions.mix.experiment import LiftTest
 
 TOGETHER = 0.7
 FORM_SPREAD = 1.33
 LASTS_LONG = 0.5
-SURE, POWER = 1.6449, 0.8416  # one-sided 5 % and 80 % power
+POWER = 0.8416  # of 80 %, beside one-sided 5 %
 
 
 def form_spread(mix: Mix) -> pd.DataFrame:
@@ -38,8 +40,9 @@ def next_test(mix: Mix, curve: ResponseCurve, *, most_weeks: int = 26) -> pd.Dat
     """Return, for each channel, the experiment that would settle what it adds.
 
     The channel is switched off in half of the regions (every second by size), or in
-    every second block of weeks where there is one region only; the weeks needed see the
-    expected loss with 80 % power at one-sided 5 %.
+    every second block of weeks where there is one region only or its spend is booked for
+    the whole company (`spread` of the panel). The weeks needed see the expected loss
+    with 80 % power at one-sided 5 %.
 
     Returns:
         One row a channel, most doubtful first: `channel`, `doubt` (width of the 90 %
@@ -51,14 +54,14 @@ def next_test(mix: Mix, curve: ResponseCurve, *, most_weeks: int = 26) -> pd.Dat
     """
     checks.at_least(most_weeks, 1, "weeks", "Allow more.")
     order = np.argsort(-mix.design.size)
-    dark = order[::2] if len(order) > 1 else order
     noise = np.mean(np.concatenate([d.noise for d in mix.draws]))
-    sd = noise * np.sqrt(2 * (mix.design.size[dark] ** 2).sum())
-    paths = mix.paths[:, :, dark, -52:].sum(axis=2).mean(axis=2)
     rows = []
     for c, name in enumerate(curve.channels):
+        parted = len(order) > 1 and name not in mix.panel.spread
+        dark = order[::2] if parted else order
+        sd = noise * np.sqrt(2 * (mix.design.size[dark] ** 2).sum())
         low, high = np.quantile(curve.at(c, curve.now[c]), [0.05, 0.95])
-        loss = float(paths[:, c].mean())
+        loss = float(mix.paths[:, c, dark, -52:].sum(axis=1).mean())
         weeks = int(np.ceil(((SURE + POWER) * sd / max(loss, 1e-9)) ** 2))
         rows.append(
             {
@@ -78,6 +81,8 @@ def disagreements(
 ) -> pd.DataFrame:
     """Return mix, journeys and experiments side by side, with the likely cause of a gap.
 
+    An experiment counts before journeys: it measures what the spend caused.
+
     Args:
         mix: The fitted mix.
         journeys: `channel`, `removal`, `first`, `last` (shares), as `credit` returns; may
@@ -85,39 +90,64 @@ def disagreements(
         tests: Experiments already made.
 
     Returns:
-        One row a channel: `share` of all added sales with `low` and `high` (90 %),
-        `journey` (share by removal among the same channels), `tested` and `said` (lift in
-        a test, and what the mix says of the same weeks), `differs`, `cause`: `capture`,
-        `together`, `forms`, `views`, `window`, `no spend`, or empty.
+        One row a channel: `share` of added sales with `low` and `high` (90 %) and
+        `journey` (share by removal), both among the judged channels that journeys know
+        (empty for others; of all added sales where there are no journeys; a capturing
+        channel's journey among all). `tested` and `said`: what all its experiments
+        measured, and what the mix says of the same spend, in money, each with its range
+        (`tested_low` and so on). `differs`: the journey lies outside of the range, or the
+        ranges of an experiment and of the mix do not overlap. `cause`: `capture`,
+        `together`, `forms`, `views`, `window`; `credited` or `unseen` where the mix says
+        more or less than an experiment and no other cause is near; `no spend`; `nothing`
+        where there is neither journey nor experiment; empty where they agree.
+
+    Raises:
+        ValueError: An experiment meets no week of the panel, or its channel is unknown.
+
+    Example:
+        >>> from opslib.promotions.mix.engine import fit_mix
+        >>> from opslib.promotions.mix.recovery import example_panel
+        >>> mix = fit_mix(example_panel()[0], sweeps=20, draws=60)
+        >>> disagreements(mix, pd.DataFrame())["cause"].tolist()
+        ['nothing', 'nothing']
     """
     names, total = mix.panel.channels, mix.paths.sum(axis=(2, 3))
-    share = total / np.maximum(total.sum(axis=1, keepdims=True), 1e-9)
     seen = (
         journeys.set_index("channel")
         if len(journeys)
         else pd.DataFrame(columns=["removal", "first", "last"])
     )
-    common = seen["removal"].reindex([*names, *mix.panel.captured]).dropna()
+    removal = seen["removal"].astype(float)
+    both = np.array([not len(seen) or removal.get(n, np.nan) >= 0 for n in names])
+    share = total / np.maximum(total[:, both].sum(axis=1, keepdims=True), 1e-9)
+    share[:, ~both] = np.nan
+    paths = removal.reindex(names) / max(removal.reindex(names).sum(), 1e-9)
+    every = removal.reindex([*names, *mix.panel.captured])
     spend = mix.panel.spend.reshape(len(names), -1)
-    near = (
-        np.corrcoef(spend) - np.eye(len(names)) if len(names) > 1 else np.zeros((1, 1))
-    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        near = np.nan_to_num(np.atleast_2d(np.corrcoef(spend))) - np.eye(len(names))
     spread = form_spread(mix).set_index("channel")["spread"]
     keep = np.concatenate([d.keep for d in mix.draws]).mean(axis=0)
     rows = []
     for c, name in enumerate(names):
         low, high = np.quantile(share[:, c], [0.05, 0.95])
-        journey = common.get(name, np.nan) / common.sum() if len(common) else np.nan
-        above, below = journey > high, journey < low
+        told, gap = _tested(mix, name, tests)
+        above, below = paths[name] > high, paths[name] < low
+        other = bool(above or below)
         causes = [
+            ("together", bool(gap) and near[c].max() > TOGETHER),
+            ("forms", bool(gap) and spread[name] > FORM_SPREAD),
+            ("credited", gap > 0),
+            ("unseen", gap < 0),
             (
                 "capture",
                 above and seen["last"].get(name, 0) > 1.25 * seen["first"].get(name, 1),
             ),
-            ("together", (above or below) and near[c].max() > TOGETHER),
+            ("together", other and near[c].max() > TOGETHER),
             ("window", below and keep[c] > LASTS_LONG),
-            ("forms", (above or below) and spread[name] > FORM_SPREAD),
-            ("views", above or below),
+            ("forms", other and spread[name] > FORM_SPREAD),
+            ("views", other),
+            ("nothing", np.isnan(paths[name]) and np.isnan(told["tested"])),
         ]
         rows.append(
             {
@@ -125,18 +155,18 @@ def disagreements(
                 "share": share[:, c].mean(),
                 "low": low,
                 "high": high,
-                "journey": journey,
-                **_tested(mix, name, tests),
-                "differs": bool(above or below),
+                "journey": paths[name],
+                **told,
+                "differs": other or bool(gap),
                 "cause": next((k for k, true in causes if true), ""),
             }
         )
     rows += [
         {
             "channel": n,
-            "journey": common.get(n, np.nan) / common.sum() if len(common) else np.nan,
-            "differs": True,
-            "cause": "capture",
+            "journey": every[n] / every.sum(),
+            "differs": bool(every[n] >= 0),
+            "cause": "capture" if every[n] >= 0 else "nothing",
         }
         for n in mix.panel.captured
     ]
@@ -148,15 +178,35 @@ def disagreements(
     return pd.DataFrame(rows)
 
 
-def _tested(mix: Mix, name: str, tests: tuple[LiftTest, ...]) -> dict[str, float]:
+def _tested(
+    mix: Mix, name: str, tests: tuple[LiftTest, ...]
+) -> tuple[dict[str, float], int]:
+    """Return what a channel's tests and the mix say, and who says more: 1 the mix, -1 a test.
+
+    The gap is of the test farthest off; 0 where every pair of ranges overlaps.
+    """
     mine = [t for t in tests if t.channel == name]
+    keys = [f"{k}{end}" for k in ("tested", "said") for end in ("", "_low", "_high")]
     if not mine:
-        return {"tested": np.nan, "said": np.nan}
-    test, panel = mine[-1], mix.panel
-    weeks = np.asarray((panel.weeks >= test.start) & (panel.weeks <= test.stop))
-    places = np.array([not test.regions or r in test.regions for r in panel.regions])
-    path = mix.paths[:, panel.channels.index(name)].mean(axis=0)
-    return {
-        "tested": test.lift,
-        "said": float(path[places][:, weeks].sum()) * test.share,
-    }
+        return dict.fromkeys(keys, np.nan), 0
+    said = np.array([lift_said(mix, t) for t in mine])
+    lows, highs = np.quantile(said, [0.05, 0.95], axis=1)
+    off = [
+        max(low - t.high, 0) - max(t.low - high, 0)
+        for t, low, high in zip(mine, lows, highs, strict=True)
+    ]
+    lift, wide = (
+        sum(t.lift for t in mine),
+        SURE * np.hypot.reduce([t.error for t in mine]),
+    )
+    whole = said.sum(axis=0)
+    values = (
+        lift,
+        lift - wide,
+        lift + wide,
+        whole.mean(),
+        *np.quantile(whole, [0.05, 0.95]),
+    )
+    return dict(zip(keys, map(float, values), strict=True)), int(
+        np.sign(max(off, key=abs))
+    )

@@ -10,19 +10,22 @@ Long because search, fit and draws share one set of projected series.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit, log_ndtr, ndtri_exp
 
 from opslib import checks
-from opslib.promotions.mix.design import Design, make_design
+from opslib.promotions.mix.design import UNSEEN, Design, make_design, spend_lags
 from opslib.promotions.mix.forms import FORMS, LAGS, carry_weights, lagged, saturate
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from opslib.promotions.mix.experiment import LiftTest
     from opslib.promotions.mix.forms import Array
-    from opslib.promotions.mix.panel import LiftTest, Panel
+    from opslib.promotions.mix.panel import Panel
 
 PRIOR_KEEP = (-0.8, 1.0)  # logit of what is left a week later
 PRIOR_HALF = (0.3, 0.8)  # log of the half point, in usual weeks
@@ -196,6 +199,37 @@ def contributions(
     return found
 
 
+def lift_said(mix: Mix, test: LiftTest) -> Array:
+    """Return what the mix says of a lift test: sales with its spend less sales without.
+
+    Both go through the response, so that half of a saturated spend adds less than half.
+
+    Args:
+        mix: The fitted mix.
+        test: The experiment; its own `lift` is not looked at.
+
+    Returns:
+        Money over the weeks and regions of the test, one for each draw.
+
+    Raises:
+        ValueError: The test meets no week of the panel, or its channel is unknown.
+
+    Example:
+        >>> from opslib.promotions.mix.experiment import LiftTest
+        >>> from opslib.promotions.mix.recovery import example_panel
+        >>> mix = fit_mix(example_panel()[0], sweeps=20, draws=60)
+        >>> test = LiftTest(channel="channel 1", start="2023-06-05", stop="2023-07-03", lift=1, low=0, high=2)
+        >>> bool((lift_said(mix, test) > 0).all())
+        True
+    """
+    panel, inside = mix.panel, _inside(test, mix.panel)
+    c, spend = panel.channels.index(test.channel), panel.spend.copy()
+    spend[c, inside] *= 1 - test.share
+    without = replace(mix.design, lags=spend_lags(spend, mix.design.usual))
+    less = np.concatenate([contributions(panel, without, d)[:, c] for d in mix.draws])
+    return (mix.paths[:, c] - less)[:, inside].sum(axis=1)
+
+
 def _thinned(draws: Draws, count: int) -> Draws:
     at = np.linspace(0, len(draws.noise) - 1, count).round().astype(int)
     return Draws(
@@ -309,16 +343,17 @@ class _Ensemble:
         return rows - (rows @ self.design.basis) @ self.design.basis.T
 
     def _strength(
-        self, c: int, column: Array, left: Array, noise: Array, shape: Array
+        self, c: int, column: Array, left: Array, shape: Array, mine: Array
     ) -> tuple[Array, Array]:
         """Return precision and pull of a channel's strength, given its shape."""
+        noise = self.noise[mine]
         inner = (column**2).sum(axis=1) - ((column @ self.design.basis) ** 2).sum(
             axis=1
         )
         precise = inner / noise**2 + 1 / PRIOR_MOST**2
         pull = (column * left).sum(axis=1) / noise**2
         for seen in self.tests[c]:
-            told = seen.added(self, shape)
+            told = seen.added(self, shape, self.power[mine])
             precise = precise + told**2 / seen.error**2
             pull = pull + told * seen.lift / seen.error**2
         return precise, pull
@@ -348,10 +383,9 @@ class _Ensemble:
         )
         want = now + leap + draw.normal(0, 0.01, now.shape) * self._spread()
         left = self._project(self._left(without=c)[mine])
-        noise = self.noise[mine]
         column = self._columns(c, want, self.power[mine])
-        before = self._strength(c, self.column[mine, c], left, noise, now)
-        after = self._strength(c, column, left, noise, want)
+        before = self._strength(c, self.column[mine, c], left, now, mine)
+        after = self._strength(c, column, left, want, mine)
         gain = self._worth(*after, want) - self._worth(*before, now)
         taken = np.log(draw.random(count)) < gain
         self.shape[mine[taken], c] = want[taken]
@@ -365,7 +399,7 @@ class _Ensemble:
         ) / np.sqrt(precise)
 
     def _move_power(self) -> None:
-        """Move how far effects grow with the season."""
+        """Move how far effects grow with the season, judged by sales and by tests."""
         if not self.power.any():
             return
         want = self.power + self.draw.normal(0, 0.3, self.walkers)
@@ -379,9 +413,19 @@ class _Ensemble:
             ).sum(axis=1)
             for col in (self.column, turned)
         ]
-        taken = np.log(self.draw.random(self.walkers)) < (miss[0] - miss[1]) / (
-            2 * self.noise**2
-        )
+        gain = (miss[0] - miss[1]) / (2 * self.noise**2)
+        for c, tests in enumerate(self.tests):
+            for seen in tests:
+                now, then = (
+                    (
+                        self.most[:, c] * seen.added(self, self.shape[:, c], p)
+                        - seen.lift
+                    )
+                    / seen.error
+                    for p in (self.power, want)
+                )
+                gain = gain + (now**2 - then**2) / 2
+        taken = np.log(self.draw.random(self.walkers)) < gain
         self.power = np.where(taken, want, self.power)
         self.column = np.where(taken[:, None, None], turned, self.column)
 
@@ -395,7 +439,9 @@ class _Ensemble:
         keep, half, steep = (np.stack([t[i] for t in told], axis=1) for i in range(3))
         most = np.stack([t[3] for t in told], axis=1) * self.most[:, :, None]
         rest = self._project(left) / self.noise[:, None]
-        fit = -0.5 * rest**2 - np.log(self.noise)[:, None]
+        fit = (self.design.weight > UNSEEN) * (
+            -0.5 * rest**2 - np.log(self.noise)[:, None]
+        )
         return keep, half, steep, most, self.power.copy(), self.noise.copy(), fit
 
 
@@ -410,7 +456,7 @@ class _Seen:
     lift: float
     error: float
 
-    def added(self, ensemble: _Ensemble, shape: Array) -> Array:
+    def added(self, ensemble: _Ensemble, shape: Array, power: Array) -> Array:
         """Return what the test's spend adds per unit of strength, in money."""
         keep, half, steep, region = ensemble._unpack(shape)
         half, region = (
@@ -421,7 +467,21 @@ class _Seen:
             saturate(carried @ x, half, steep[:, None], ensemble.form)
             for x in (self.with_lags, self.without_lags)
         ]
-        return ((levels[0] - levels[1]) * region * self.money).sum(axis=1)
+        season = ensemble.design.season[self.rows] ** power[:, None]
+        return ((levels[0] - levels[1]) * region * season * self.money).sum(axis=1)
+
+
+def _inside(test: LiftTest, panel: Panel) -> NDArray[np.bool_]:
+    """Return the regions and weeks of a lift test."""
+    checks.one_of(test.channel, "channel of a lift test", panel.channels)
+    inside = np.zeros(panel.sales.shape, dtype=bool)
+    inside[[not test.regions or r in test.regions for r in panel.regions]] = (
+        panel.weeks >= test.start
+    ) & (panel.weeks <= test.stop)
+    if not inside.any():
+        msg = f"the lift test of {test.channel!r} from {test.start} to {test.stop} in {list(test.regions) or 'all regions'} meets no week of the panel; it must lie within {panel.weeks[0]:%Y-%m-%d} to {panel.weeks[-1]:%Y-%m-%d}"
+        raise ValueError(msg)
+    return inside
 
 
 def _test(test: LiftTest, panel: Panel, design: Design) -> _Seen:
@@ -429,27 +489,19 @@ def _test(test: LiftTest, panel: Panel, design: Design) -> _Seen:
     if not test.low < test.high:
         msg = f"the lift test of {test.channel!r} has the interval {test.low:g} to {test.high:g}; its lower end must lie below its upper end"
         raise ValueError(msg)
-    regions, weeks = panel.sales.shape
-    c = panel.channels.index(test.channel)
-    inside = np.zeros((regions, weeks), dtype=bool)
-    inside[[not test.regions or r in test.regions for r in panel.regions]] = (
-        panel.weeks >= test.start
-    ) & (panel.weeks <= test.stop)
-    if not inside.any():
-        msg = f"the lift test of {test.channel!r} from {test.start} to {test.stop} in {list(test.regions) or 'all regions'} meets no week of the panel; it must lie within {panel.weeks[0]:%Y-%m-%d} to {panel.weeks[-1]:%Y-%m-%d}"
-        raise ValueError(msg)
+    inside, c = _inside(test, panel), panel.channels.index(test.channel)
     spend = panel.spend[c] / design.usual[c]
     rows = np.flatnonzero(inside.ravel())
     told = [
         lagged(x).reshape(LAGS, -1)[:, rows]
         for x in (spend, np.where(inside, spend * (1 - test.share), spend))
     ]
-    money = np.repeat(design.size, weeks)[rows]
+    money = np.repeat(design.size, len(panel.weeks))[rows]
     return _Seen(
         with_lags=told[0],
         without_lags=told[1],
         rows=rows,
         money=money,
         lift=test.lift,
-        error=(test.high - test.low) / (2 * 1.6448536),
+        error=test.error,
     )

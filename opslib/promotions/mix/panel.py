@@ -14,32 +14,8 @@ if TYPE_CHECKING:
     from opslib.promotions.mix.forms import Array
 
 LEAST_WEEKS = 52
+EVERYWHERE = ("", "all", "national")  # regions that mean the whole company
 NO_CONTROLS = pd.DataFrame(columns=["week", "region", "control", "value"])
-
-
-@dataclass(frozen=True, kw_only=True)
-class LiftTest:
-    """The result of an experiment with one channel.
-
-    Attributes:
-        channel: The channel tested.
-        start: First week (a Monday) of the test.
-        stop: Last week of the test.
-        regions: Regions where it ran, empty for all.
-        share: Share of the channel's spend there that the comparison went without.
-        lift: Sales that this spend added in those weeks, in money.
-        low: Lower end of its 90 % interval.
-        high: Upper end of its 90 % interval.
-    """
-
-    channel: str
-    start: str
-    stop: str
-    regions: tuple[str, ...] = ()
-    share: float = 1.0
-    lift: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +31,9 @@ class Panel:
         controls: What else moves sales, by control, region and week.
         names: Names of the controls.
         captured: Channels declared to capture demand: their spend by week, no credit.
+        gaps: Positions of weeks without any sales row: their spend is carried forward,
+            their sales are not judged.
+        spread: Channels with spend for the whole company, spread over the regions.
     """
 
     weeks: pd.DatetimeIndex
@@ -65,6 +44,8 @@ class Panel:
     controls: Array
     names: tuple[str, ...] = ()
     captured: dict[str, Array] = field(default_factory=dict)
+    gaps: tuple[int, ...] = ()
+    spread: tuple[str, ...] = ()
 
 
 def build_panel(
@@ -77,10 +58,14 @@ def build_panel(
     """Return the weekly panel of a channel mix.
 
     Only weeks in which both sales and spend are delivered are used; within them a
-    missing spend is zero.
+    missing spend is zero, and a week without any sales row is not judged. Spend for the
+    whole company (`EVERYWHERE`, or a region that sales do not know) beside regional
+    spend is spread over the regions by their sales.
 
     Args:
-        sales: One row for each week, region and more; `week`, `region`, `amount`.
+        sales: One row for each week, region and more; `week`, `region`, `amount`, and
+            `first_day`, `last_day` of the row where known: a first week that begins later,
+            or a last one that ends earlier, than weeks usually do is cut.
         spend: `day` (or `week`), `region`, `channel`, `spend`, several rows added up.
         controls: `week`, `region` (empty for all), `control`, `value`; absent is zero.
         captures: Channels that capture demand which others create, such as searches
@@ -120,20 +105,28 @@ def build_panel(
     spent, sold = (
         f.assign(region=f["region"].fillna("all").astype(str)) for f in (spent, sold)
     )
+    sold, places = _whole_weeks(sold), set(sold["region"])
+    wide = ~spent["region"].isin(places) | (
+        spent["region"].str.strip().str.lower().isin(EVERYWHERE) & (len(places) > 1)
+    )
+    spread: tuple[str, ...] = ()
+    if wide.all():
+        spent, sold = spent.assign(region="all"), sold.assign(region="all")
+    elif wide.any():
+        spread = tuple(sorted(set(spent.loc[wide, "channel"].astype(str))))
+        spent = _spread(spent, wide, sold)
     regions = tuple(sorted(set(spent["region"]) & set(sold["region"])))
-    if not regions:
-        regions, spent, sold = (
-            ("all",),
-            spent.assign(region="all"),
-            sold.assign(region="all"),
-        )
     weeks = pd.date_range(
         max(spent["week"].min(), sold["week"].min()),
         min(spent["week"].max(), sold["week"].max()),
         freq="7D",
     )
+    gaps = np.flatnonzero(~weeks.isin(sold["week"]))
     checks.at_least(
-        len(weeks), LEAST_WEEKS, "weeks with sales and spend", "Load earlier weeks."
+        len(weeks) - len(gaps),
+        LEAST_WEEKS,
+        "weeks with sales and spend",
+        "Load earlier weeks.",
     )
     channels = sorted(set(spent["channel"].astype(str)))
     for name in captures:
@@ -172,6 +165,8 @@ def build_panel(
         controls=values,
         names=names,
         captured={c: cube[channels.index(c)].sum(axis=0) for c in captures},
+        gaps=tuple(map(int, gaps)),
+        spread=spread,
     )
 
 
@@ -186,7 +181,7 @@ def company_panel(
     """Return the panel with holidays and promotions as controls, see `build_panel`.
 
     Args:
-        sales: `week`, `region`, `amount`.
+        sales: `week`, `region`, `amount`; `first_day` and `last_day` where known.
         spend: `week` or `day`, `region`, `channel`, `spend`.
         holidays: `day`, `name`; may be empty.
         promotions: `promotion`, `region`, `starts`, `ends`; may be empty.
@@ -281,48 +276,40 @@ def promotion_controls(
     )
 
 
-def read_tests(written: list[str]) -> tuple[LiftTest, ...]:
-    """Return experiments from a page's parameter.
-
-    Args:
-        written: Each as `channel; first week; last week; share off; lift; low; high`,
-            with the regions, set apart by commas, as an eighth part where not all.
-
-    Raises:
-        ValueError: A text has another number of parts, or a part is no number.
-
-    Example:
-        >>> read_tests(["TV; 2026-01-05; 2026-02-01; 1; 900; 500; 1300"])[0].lift
-        900.0
-    """
-    found = []
-    for text in written:
-        parts = [p.strip() for p in str(text).split(";")]
-        try:
-            share, lift, low, high = (float(p) for p in parts[3:7])
-            found.append(
-                LiftTest(
-                    channel=parts[0],
-                    start=str(periods.day(parts[1])),
-                    stop=str(periods.day(parts[2])),
-                    share=share,
-                    lift=lift,
-                    low=low,
-                    high=high,
-                    regions=tuple(r.strip() for r in parts[7].split(","))
-                    if len(parts) > 7
-                    else (),
-                )
-            )
-        except (ValueError, IndexError) as wrong:
-            msg = f"{text!r} is no experiment ({wrong}); write: channel; first week; last week; share off; lift; low; high"
-            raise ValueError(msg) from None
-    return tuple(found)
-
-
 def with_sales(panel: Panel, sales: Array) -> Panel:
     """Return the panel with other sales, everything else kept."""
     return replace(panel, sales=sales)
+
+
+def _whole_weeks(sold: pd.DataFrame) -> pd.DataFrame:
+    """Return sales without a first or last week of which only a part was delivered.
+
+    A week begins and ends on the days on which weeks usually do: a shop that is closed
+    on Sundays has whole weeks too.
+    """
+    if "first_day" not in sold or "last_day" not in sold:
+        return sold
+    days = pd.DataFrame(
+        {
+            k: (pd.to_datetime(sold[k]).dt.normalize() - sold["week"]).dt.days
+            for k in ("first_day", "last_day")
+        }
+    ).groupby(sold["week"])
+    begun, ended = days["first_day"].min(), days["last_day"].max()
+    part = [
+        *begun.index[:1][begun.iloc[:1] > begun.median()],
+        *ended.index[-1:][ended.iloc[-1:] < ended.median()],
+    ]
+    return sold[~sold["week"].isin(part)]
+
+
+def _spread(spent: pd.DataFrame, wide: pd.Series, sold: pd.DataFrame) -> pd.DataFrame:
+    """Return spend with that of the whole company shared out by the regions' sales."""
+    part = sold.groupby("region")["amount"].sum().clip(lower=0) + 1e-9
+    part = (part / part.sum()).rename("part").reset_index()
+    shared = spent[wide].drop(columns="region").merge(part, how="cross")
+    shared = shared.assign(spend=shared["spend"] * shared["part"])
+    return pd.concat([spent[~wide], shared.drop(columns="part")], ignore_index=True)
 
 
 def _controls(

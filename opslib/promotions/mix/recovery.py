@@ -9,13 +9,13 @@ import pandas as pd
 
 from opslib import checks
 from opslib.promotions.mix.design import make_design
-from opslib.promotions.mix.engine import fit_mix
+from opslib.promotions.mix.engine import fit_mix, lift_said
 from opslib.promotions.mix.forms import carry_weights, lagged, saturate
 from opslib.promotions.mix.panel import Panel, with_sales
 
 if TYPE_CHECKING:
     from opslib.promotions.mix.engine import Mix
-    from opslib.promotions.mix.panel import LiftTest
+    from opslib.promotions.mix.experiment import LiftTest
 
 MOST_ERROR = 0.35
 
@@ -93,15 +93,23 @@ def straight_line(panel: Panel) -> np.ndarray:
 
 
 def self_test(
-    mix: Mix, *, worlds: int = 3, sweeps: int = 60, draws: int = 160, seed: int = 5
+    mix: Mix,
+    *,
+    tests: tuple[LiftTest, ...] = (),
+    worlds: int = 3,
+    sweeps: int = 60,
+    draws: int = 160,
+    seed: int = 5,
 ) -> pd.DataFrame:
     """Return how well the engine finds a known truth with the user's own spend.
 
     Each world takes one draw of the fitted mix for true, keeps spend and controls,
-    makes new sales with new noise, and fits them from nothing.
+    makes new sales with new noise, and fits them from nothing. Experiments are made up
+    too: each measures that world's true lift with an error as large as its own.
 
     Args:
         mix: The fitted mix.
+        tests: Experiments given to that fit, so that they count in the verdict.
         worlds: Number of worlds.
         sweeps: Passes of each refit, see `fit_mix`.
         draws: Draws of each refit.
@@ -112,13 +120,18 @@ def self_test(
         (90 %), `line` (a straight line through spend), `held`.
 
     Raises:
-        ValueError: No world is asked for.
+        ValueError: No world is asked for, or an experiment meets no week of the panel.
+
+    Example:
+        >>> mix = fit_mix(example_panel()[0], sweeps=20, draws=60)
+        >>> len(self_test(mix, worlds=1, sweeps=20, draws=60))
+        2
     """
     checks.at_least(worlds, 1, "worlds", "Ask for at least one.")
     panel, design, draw = mix.panel, mix.design, np.random.default_rng([seed, mix.seed])
     noise = np.concatenate([d.noise for d in mix.draws])
     shape, size = panel.sales.shape, design.size[:, None]
-    rows = []
+    lifts, rows = [lift_said(mix, t) for t in tests], []
     for world, at in enumerate(
         np.linspace(0, len(noise) - 1, worlds + 2).round().astype(int)[1:-1]
     ):
@@ -129,8 +142,12 @@ def self_test(
             + draw.normal(0, noise[at], base.size)
         ) / design.weight
         again = with_sales(panel, base.reshape(shape) * size + added.sum(axis=0))
+        made = tuple(
+            t.measured(float(lift[at]) + draw.normal(0, t.error))
+            for t, lift in zip(tests, lifts, strict=True)
+        )
         found = fit_mix(
-            again, sweeps=sweeps, draws=draws, seed=mix.seed + world + 1
+            again, tests=made, sweeps=sweeps, draws=draws, seed=mix.seed + world + 1
         ).paths.sum(axis=(2, 3))
         low, high = np.quantile(found, [0.05, 0.95], axis=0)
         truth, mean, line = (

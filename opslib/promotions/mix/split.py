@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -107,23 +108,24 @@ def read_limits(written: list[str]) -> dict[str, tuple[float, float]]:
     """Return the limits of channels from a page's parameter.
 
     Args:
-        written: Each as `channel; least; most`, money a week; a part left empty is open.
+        written: Each as `channel | least | most`, money a week; a part left empty is open.
+            A semicolon divides parts too, but in an address or a form it divides limits.
 
     Raises:
         ValueError: A text has another number of parts, or a part is no number.
 
     Example:
-        >>> read_limits(["TV; 100; 900", "Search; ; 50"])
+        >>> read_limits(["TV | 100 | 900", "Search | | 50"])
         {'TV': (100.0, 900.0), 'Search': (0.0, 50.0)}
     """
     found = {}
     for text in written:
-        parts = [p.strip() for p in str(text).split(";")]
+        parts = [p.strip() for p in re.split("[|;]", str(text))]
         try:
             name, least, most = parts
             found[name] = (float(least or 0), float(most or "inf"))
         except ValueError as wrong:
-            msg = f"{text!r} is no limit ({wrong}); write: channel; least; most, in money a week"
+            msg = f"{text!r} is no limit ({wrong}); write: channel | least | most, in money a week"
             raise ValueError(msg) from None
     return found
 
