@@ -57,54 +57,19 @@ def lift(
     """
     found = judged.lift
     row = judged.stressed.card.set_index("method").loc[judged.stressed.taken]
-    cash = lambda x: words.money(x, currency)  # noqa: E731
-    said = {
-        "campaign": judged.campaign,
-        "units": words.number(abs(found.total), 0),
-        "share": words.percent(abs(found.effect.relative)),
-        "low": words.number(found.total_low, 0),
-        "high": words.number(found.total_high, 0),
-        "gain": cash(told.gain),
-        "loss": cash(-told.gain),
-        "gains": words.between(cash(told.gain_low), cash(told.gain_high)),
-        "losses": words.between(cash(-told.gain_high), cash(-told.gain_low)),
-        "smallest": words.percent(row["smallest"]),
-    }
-    if row["smallest"] > plausible:
-        headline = say(
-            "This data cannot answer whether {campaign} added sales: {low} to {high} units; only lifts above {smallest} would be seen.",
-            **said,
-        )
-    elif found.low > 0 and told.gain > 0:
-        headline = say(
-            "{campaign} added {units} units ({low} to {high}), {share} more than without it, and gained {gain} ({gains}) after discount and cost.",
-            **said,
-        )
-    elif found.low > 0:
-        headline = say(
-            "{campaign} added {units} units ({low} to {high}), {share} more than without it, but lost {loss} ({losses}) after discount and cost.",
-            **said,
-        )
-    elif found.high < 0:
-        headline = say(
-            "{campaign} went with {units} units fewer ({low} to {high}) than would have been sold without it.",
-            **said,
-        )
-    else:
-        headline = say(
-            "No lift of {campaign} is seen: {low} to {high} units; lifts under {smallest} would often be missed.",
-            **said,
-        )
+    gain = {} if judged.panel.together else {"gain": told.gain}
     return Finding(
         room="promotions",
-        headline=headline,
+        headline=_lift_headline(judged, told, row, currency, plausible),
         quantity=Quantity(
             value=found.total,
             low=found.total_low,
             high=found.total_high,
             unit="units",
             confidence=found.confidence,
-            name=say("Added units"),
+            name=say("Added units")
+            if judged.days == judged.planned
+            else say("Added units in {days} of {planned} days", **_days(judged)),
         ),
         actions=_lift_actions(
             judged, told, tests, day=day, currency=currency, plausible=plausible
@@ -118,15 +83,116 @@ def lift(
             say(
                 "An empty shelf during the campaign hides a part of what it could have added."
             ),
+            *_judged_days(judged),
         ),
         facts={
             "lift": found.effect.relative,
             "low": found.low,
             "high": found.high,
-            "gain": told.gain,
+            **gain,
             "smallest": float(row["smallest"]),
         },
     )
+
+
+def _lift_headline(
+    judged: Judged, told: Worth, row: pd.Series, currency: str, plausible: float
+) -> Text:
+    found = judged.lift
+    cash = lambda x: words.money(x, currency)  # noqa: E731
+    said = {
+        "campaign": judged.campaign,
+        "others": _listed(judged.panel.together),
+        "units": words.number(abs(found.total), 0),
+        "share": words.percent(abs(found.effect.relative)),
+        "low": words.number(found.total_low, 0),
+        "high": words.number(found.total_high, 0),
+        "gain": cash(told.gain),
+        "loss": cash(-told.gain),
+        "gains": words.between(cash(told.gain_low), cash(told.gain_high)),
+        "losses": words.between(cash(-told.gain_high), cash(-told.gain_low)),
+        "smallest": words.percent(row["smallest"]),
+    }
+    if row["smallest"] > plausible:
+        return say(
+            "This data cannot answer whether {campaign} added sales: {low} to {high} units; only lifts above {smallest} would be seen.",
+            **said,
+        )
+    if judged.panel.together:
+        return say(
+            "What {campaign} added cannot be separated from {others}, in the same places and weeks: together {low} to {high} units.",
+            **said,
+        )
+    if found.low > 0 and told.gain > 0:
+        return say(
+            "{campaign} added {units} units ({low} to {high}), {share} more than without it, and gained {gain} ({gains}) after discount and cost.",
+            **said,
+        )
+    if found.low > 0:
+        return say(
+            "{campaign} added {units} units ({low} to {high}), {share} more than without it, but lost {loss} ({losses}) after discount and cost.",
+            **said,
+        )
+    if found.high < 0:
+        return say(
+            "{campaign} went with {units} units fewer ({low} to {high}) than would have been sold without it.",
+            **said,
+        )
+    return say(
+        "No lift of {campaign} is seen: {low} to {high} units; lifts under {smallest} would often be missed.",
+        **said,
+    )
+
+
+def _days(judged: Judged) -> dict[str, Text]:
+    return {
+        "days": words.number(judged.days),
+        "planned": words.number(judged.planned),
+    }
+
+
+def _judged_days(judged: Judged) -> tuple[Text, ...]:
+    if judged.days == judged.planned:
+        return ()
+    return (
+        say(
+            "Judged are the whole weeks, {days} of the campaign's {planned} days; units, sales and cost are those of these days.",
+            **_days(judged),
+        ),
+    )
+
+
+def _listed(names: tuple[str, ...]) -> Text:
+    return Text(", ".join(names), "、".join(names))
+
+
+def _alone(judged: Judged) -> Check:
+    """Return whether other campaigns stand in the way, and what was done about it."""
+    panel = judged.panel
+    said = {
+        "others": _listed(panel.together),
+        "places": _listed(panel.left_out),
+        "weeks": words.number(panel.masked),
+    }
+    if panel.together:
+        sentence = say(
+            "The effect cannot be separated from {others}, in the same places and weeks: it is that of all together, and no money is credited.",
+            **said,
+        )
+    elif panel.left_out:
+        sentence = say(
+            "Not judged, for another campaign there: {places}; units, sales and cost are those of the other places.",
+            **said,
+        )
+    elif panel.masked:
+        sentence = say(
+            "Weeks before the start with another campaign in its places are left out: {weeks}.",
+            **said,
+        )
+    else:
+        sentence = say("No other campaign ran in its places in the weeks used.")
+    passed = False if panel.together else None if panel.left_out else True
+    return _check(say("Alone in its places and weeks"), passed, sentence)
 
 
 def _lift_actions(
@@ -140,7 +206,19 @@ def _lift_actions(
 ) -> tuple[Action, ...]:
     soon, later = day + dt.timedelta(days=14), day + dt.timedelta(days=30)
     name, marketing, actions = judged.campaign, say("Marketing"), []
-    if told.gain_low > 0:
+    if judged.panel.together:
+        actions.append(
+            Action(
+                what=say(
+                    "Run {campaign} and {others} in different places or weeks next time: nobody can tell what each added.",
+                    campaign=name,
+                    others=_listed(judged.panel.together),
+                ),
+                owner=marketing,
+                due=later,
+            )
+        )
+    elif told.gain_low > 0:
         actions.append(
             Action(
                 what=say(
@@ -222,6 +300,7 @@ def _lift_checks(
     )
     told = judged.methods["relative"]
     return (
+        _alone(judged),
         _check(
             say("False alarms"),
             row["false_alarms"] <= MOST_FALSE,

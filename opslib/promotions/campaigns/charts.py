@@ -29,10 +29,7 @@ def weeks(judged: Judged) -> Any:
     first = pd.Timestamp(judged.promotion["starts"].min())
     frame = pd.DataFrame(
         {
-            "week": first
-            + pd.to_timedelta(
-                (np.arange(len(path)) - judged.panel.start) * 7, unit="D"
-            ),
+            "week": first + pd.to_timedelta(path["period"].to_numpy() * 7, unit="D"),
             "actual": path["actual"] * size,
             "expected": path["expected"] * size,
             "low": (path["expected"] - wide).clip(lower=0) * size,
