@@ -410,3 +410,40 @@ def test_a_weekend_sale_is_passed_over_and_refused_with_the_way_out():
         campaigns.judge_campaign(_sales(), both, campaign="WEEKEND", day=DAY)
     with pytest.raises(ValueError, match="no campaign had run for a week"):
         campaigns.newest(short, day=DAY)
+
+
+def test_every_campaign_is_judged_as_on_its_own_page():
+    """A week in one place beside four weeks in five: each by the card of its own shape."""
+    sales, first = _daily(_sales(seed=120)), _plan()["starts"].iloc[0]
+    big = pd.DataFrame({
+        "promotion": "BIG", "region": list(REGIONS[:5]), "category": "Tea", "starts": first - pd.Timedelta(weeks=4),
+        "ends": pd.Timestamp(DAY), "cost": 0.0,
+    })  # fmt: skip
+    small = pd.DataFrame({
+        "promotion": "SMALL", "region": ["East"], "category": ["Snacks"], "starts": [first],
+        "ends": [first + pd.Timedelta(days=6)], "cost": [0.0],
+    })  # fmt: skip
+    both = pd.concat([big, small], ignore_index=True)
+    pages = {
+        c: campaigns.judge_campaign(sales, both, campaign=c, day=DAY)
+        for c in ("BIG", "SMALL")
+    }
+    for page in pages.values():
+        told = campaigns.all_campaigns(sales, both, page, day=DAY, margin=0.5)
+        for row in told.itertuples():
+            lift = pages[row.campaign].lift
+            assert (row.low, row.high) == (lift.low, lift.high)
+
+
+def test_a_campaign_counts_as_paid_only_by_its_whole_range(judged):
+    every = pd.DataFrame({
+        "campaign": list("ABCD"), "starts": FIRST, "relative": 0.1, "low": 0.0, "high": 0.2, "sales": 1.0,
+        "gain": [5.0, 5.0, -5.0, np.nan], "gain_low": [1.0, -1.0, -9.0, np.nan], "gain_high": [9.0, 9.0, -1.0, np.nan],
+        "together": ["", "", "", "E"],
+    })  # fmt: skip
+    state = campaigns.answer.campaigns_table(every, "GBP").frame["state"]
+    assert [s.en for s in state] == ["paid", "undecided", "did not pay", "not apart from E"]  # fmt: skip
+    row = judged.stressed.card.set_index("method").loc[judged.stressed.taken]
+    told = campaigns.answer._lift_checks(judged, row, every, 0.2)[-1].sentence.en
+    assert "1 earned" in told
+    assert "1 did not; undecided: B, D." in told

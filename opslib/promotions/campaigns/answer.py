@@ -294,10 +294,8 @@ def _lift_checks(
     past = judged.stressed.errors
     usual = float(past.loc[past["method"] == judged.stressed.taken, "spread"].median())
     own = abs(judged.lift.effect.spread / judged.lift.effect.expected)
-    n, paid = (
-        words.number(row["placebos"]),
-        int((others["gain"] > 0).sum()) if len(others) else 0,
-    )
+    n = words.number(row["placebos"])
+    state = _paid(others)
     told = judged.methods["relative"]
     return (
         _alone(judged),
@@ -350,11 +348,32 @@ def _lift_checks(
             say("All campaigns"),
             None,
             say(
-                "Of {n} campaigns that can be judged, {paid} earned their discount and cost.",
+                "Of {n} campaigns that can be judged, {paid} earned their discount and cost by the whole of their range, {lost} did not; undecided: {open}.",
                 n=words.number(len(others)),
-                paid=words.number(paid),
+                paid=words.number(int((state == "paid").sum())),
+                lost=words.number(int((state == "lost").sum())),
+                open=_listed(tuple(others["campaign"][~state.isin(["paid", "lost"])]))
+                or say("none"),
             ),
         ),
+    )
+
+
+def _paid(others: pd.DataFrame) -> pd.Series:
+    """Return paid, lost, open (the range of the gain holds zero) or shared."""
+    return pd.Series(
+        [
+            "shared"
+            if r.together
+            else "paid"
+            if r.gain_low > 0
+            else "lost"
+            if r.gain_high < 0
+            else "open"
+            for r in others.itertuples()
+        ],
+        index=others.index,
+        dtype=object,
     )
 
 
@@ -413,6 +432,17 @@ def places_table(judged: Judged) -> Table:
 
 def campaigns_table(others: pd.DataFrame, currency: str) -> Table:
     """Return every campaign that can be judged, newest first."""
+    states = {
+        "paid": say("paid"),
+        "lost": say("did not pay"),
+        "open": say("undecided"),
+    }
+    frame = others.assign(
+        state=[
+            states.get(s, say("not apart from {others}", others=w))
+            for s, w in zip(_paid(others), others["together"], strict=True)
+        ]
+    )
     head = {
         "campaign": _head(say("Campaign")),
         "starts": _head(say("Start"), "day"),
@@ -421,11 +451,14 @@ def campaigns_table(others: pd.DataFrame, currency: str) -> Table:
         "high": _head(say("at most"), "percent"),
         "sales": _head(say("Added sales"), "money", unit=currency),
         "gain": _head(say("Gain after discount and cost"), "money", unit=currency),
+        "gain_low": _head(say("at least"), "money", unit=currency),
+        "gain_high": _head(say("at most"), "money", unit=currency),
+        "state": _head(say("Did it pay?")),
     }
     return Table(
         name="all_campaigns",
         title=say("Every campaign, the same way"),
-        frame=others,
+        frame=frame,
         headings=head,
     )
 

@@ -78,7 +78,7 @@ class Judged:
             the share of its days and units that are judged.
         days: Days judged (whole weeks).
         planned: Days from its first start to its last end.
-        pre_weeks: Weeks before the start that were looked at.
+        pre_weeks: Weeks before the start that were asked for.
         stressed: The stress card.
         methods: One row for each method: method, relative, low, high, taken.
         places: One row for each unit: unit, relative, low, high, units (added).
@@ -160,17 +160,7 @@ def judge_campaign(
     panel = campaign_panel(
         sales, promotions, campaign=campaign, pre_weeks=pre_weeks, until=day
     )
-    windows = quiet_windows(
-        sales,
-        promotions,
-        weeks=len(panel.frame) - panel.start,
-        until=day + dt.timedelta(days=1),
-        pre_weeks=panel.start,
-    )
-    errors = placebo_errors(
-        windows, size=len(panel.treated), methods=PAGE_METHODS, most=12
-    )
-    stressed = stress(errors, confidence=confidence)
+    stressed = _card(sales, promotions, panel, day=day, confidence=confidence)
     rows = []
     for method in PAGE_METHODS:
         one = lift_of(panel, replace(stressed, taken=method))
@@ -193,7 +183,7 @@ def judge_campaign(
         money=_money(sales, own, panel),
         days=7 * (len(panel.frame) - panel.start),
         planned=planned_days(own),
-        pre_weeks=-int(panel.frame.index[0]),
+        pre_weeks=pre_weeks,
         methods=pd.DataFrame(rows),
         places=_places(panel, stressed),
     )
@@ -259,12 +249,18 @@ def all_campaigns(
     day: dt.date,
     margin: float,
 ) -> pd.DataFrame:
-    """Return every campaign that can be judged: campaign, starts, relative, low, high, sales, gain.
+    """Return every campaign that can be judged, each as its own page would judge it.
 
-    Intervals use the stress card of the campaign on the page; what cannot be judged
-    (too short a past, no place to compare with) is left out.
+    Campaigns as long, in as many places and with as long a past as another share its
+    stress card; what cannot be judged (too short, too short a past, no place to
+    compare with, too few quiet dates) is left out.
+
+    Returns:
+        Newest first: campaign, starts, relative, low, high, sales, gain, gain_low,
+        gain_high, together (campaigns in the same places and weeks, for which sales
+        and gain are NaN).
     """
-    rows = []
+    rows, cards = [], {_shape(judged.panel): judged.stressed}
     for campaign, own in promotions.groupby("promotion", sort=False):
         try:
             panel = campaign_panel(
@@ -274,7 +270,16 @@ def all_campaigns(
                 pre_weeks=judged.pre_weeks,
                 until=day,
             )
-            lift = lift_of(panel, judged.stressed)
+            shape = _shape(panel)
+            if shape not in cards:
+                cards[shape] = _card(
+                    sales,
+                    promotions,
+                    panel,
+                    day=day,
+                    confidence=judged.stressed.confidence,
+                )
+            lift = lift_of(panel, cards[shape])
         except ValueError:
             continue
         one = replace(judged, panel=panel, lift=lift, money=_money(sales, own, panel))
@@ -288,6 +293,9 @@ def all_campaigns(
                 "high": lift.high,
                 "sales": told.sales,
                 "gain": told.gain,
+                "gain_low": told.gain_low,
+                "gain_high": told.gain_high,
+                "together": ", ".join(panel.together),
             }
         )
     return pd.DataFrame(rows).sort_values("starts", ascending=False, ignore_index=True)
@@ -313,10 +321,9 @@ def design(
         standard error, a share), smallest (lift seen with a chance of 80 %).
     """
     category = str(judged.promotion["category"].iloc[0])
+    before = -int(judged.panel.frame.index[0])
     recent = (
-        weekly_units(sales, origin=day + dt.timedelta(days=1))
-        .iloc[-judged.pre_weeks :]
-        .mean()
+        weekly_units(sales, origin=day + dt.timedelta(days=1)).iloc[-before:].mean()
     )
     level = recent[[u for u in recent.index if u.split(",")[0] == category]]
     rows = []
@@ -326,7 +333,7 @@ def design(
             promotions,
             weeks=length,
             until=day + dt.timedelta(days=1),
-            pre_weeks=judged.pre_weeks,
+            pre_weeks=before,
             most=12,
         )
         for size in (1, 2, 3, 4):
@@ -349,6 +356,32 @@ def chance_seen(error: float, lift: float) -> float:
     from scipy.special import ndtr
 
     return float(ndtr(np.log1p(lift) / max(error, 1e-9) - 1.645))
+
+
+def _shape(panel: Panel) -> tuple[int, int, int]:
+    """Return weeks judged, places and weeks before: what a stress card depends on."""
+    return len(panel.frame) - panel.start, len(panel.treated), panel.start
+
+
+def _card(
+    sales: pd.DataFrame,
+    promotions: pd.DataFrame,
+    panel: Panel,
+    *,
+    day: dt.date,
+    confidence: float,
+) -> Stress:
+    """Return the stress card of campaigns of a panel's shape."""
+    weeks, places, before = _shape(panel)
+    windows = quiet_windows(
+        sales,
+        promotions,
+        weeks=weeks,
+        until=day + dt.timedelta(days=1),
+        pre_weeks=before,
+    )
+    errors = placebo_errors(windows, size=places, methods=PAGE_METHODS, most=12)
+    return stress(errors, confidence=confidence)
 
 
 def _best_group(
