@@ -279,3 +279,43 @@ def test_the_level_of_an_alert_is_that_of_the_replayed_sums():
     level = module._level(quiet, 28, 0.1)
     share = np.mean([(module._sums(f) > level).any() for f in fresh])
     assert 0.04 <= share <= 0.2
+
+
+def _drawn(mail=0.10, control=0.10, n=3000, **change):
+    """Return a drawn campaign of two arms judged; spending follows responses."""
+    draw = np.random.default_rng(3)
+    members = pd.DataFrame(
+        {"promotion": "P", "customer": np.arange(n), "arm": draw.choice(["Mail", "control"], n), "day": FIRST}
+    )  # fmt: skip
+    bought = draw.random(n) < np.where(members["arm"] == "Mail", mail, control)
+    members = members.assign(responded=bought, spend=bought * 20.0).assign(**change)
+    past = pd.DataFrame(
+        {"customer": np.arange(n), "day": FIRST - pd.Timedelta(days=30), "amount": draw.gamma(2, 10, n)}
+    )  # fmt: skip
+    return members, past
+
+
+@pytest.mark.parametrize(
+    ("mail", "wanted"),
+    [(0.05, "Do not send Mail"), (0.10, "not shown to work"), (0.18, "Send Mail")],
+)
+def test_an_arm_is_sent_only_where_it_is_shown_to_work(mail, wanted):
+    told = campaigns.judge_arms(*_drawn(mail=mail), day=DAY)
+    actions = campaigns.answer._arm_actions(told, DAY)
+    assert [wanted in a.what.en for a in actions] == [True]
+
+
+def test_an_empty_response_counts_as_none_and_is_told():
+    members, past = _drawn(mail=0.18)
+    whole = campaigns.judge_arms(members, past, day=DAY)
+    seen = members["responded"].astype(object).where(members["responded"], None)
+    told = campaigns.judge_arms(members.assign(responded=seen), past, day=DAY)
+    pd.testing.assert_frame_equal(told.effects, whole.effects)
+    assert told.unnoted == (~members["responded"]).sum()
+    assert "count as not having" in campaigns.answer._unnoted(told)[0].en
+    spent = campaigns.judge_arms(members.assign(responded=None), past, day=DAY)
+    assert set(spent.effects["outcome"]) == {"spend"}
+    assert spent.who is None
+    assert "spending alone" in campaigns.answer._unnoted(spent)[0].en
+    none = members.assign(responded=None, spend=np.nan)
+    assert campaigns.judge_arms(none, past, day=DAY).campaign == ""

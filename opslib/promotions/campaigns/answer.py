@@ -17,7 +17,7 @@ from opslib.findings import heading as _head
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
-    from opslib.promotions.campaigns.arms import Drawn
+    from opslib.promotions.campaigns.arms import Drawn, Responders
     from opslib.promotions.campaigns.design import Judged, Worth
     from opslib.promotions.campaigns.live import Alerts, Live
 
@@ -74,7 +74,7 @@ def lift(
         actions=_lift_actions(
             judged, told, tests, day=day, currency=currency, plausible=plausible
         )
-        + _arm_action(drawn, day),
+        + _arm_actions(drawn, day),
         checks=_lift_checks(judged, row, others, plausible),
         caveats=(
             say(
@@ -84,6 +84,7 @@ def lift(
                 "An empty shelf during the campaign hides a part of what it could have added."
             ),
             *_judged_days(judged),
+            *_unnoted(drawn),
         ),
         facts={
             "lift": found.effect.relative,
@@ -158,6 +159,23 @@ def _judged_days(judged: Judged) -> tuple[Text, ...]:
         say(
             "Judged are the whole weeks, {days} of the campaign's {planned} days; units, sales and cost are those of these days.",
             **_days(judged),
+        ),
+    )
+
+
+def _unnoted(drawn: Drawn) -> tuple[Text, ...]:
+    if not drawn.unnoted:
+        return ()
+    return (
+        say(
+            "{campaign}: no response is noted for {n} of the customers drawn; they count as not having responded.",
+            campaign=drawn.campaign,
+            n=words.number(drawn.unnoted),
+        )
+        if (drawn.effects["outcome"] == "responded").any()
+        else say(
+            "{campaign}: no response is noted for any customer drawn; spending alone is judged.",
+            campaign=drawn.campaign,
         ),
     )
 
@@ -555,7 +573,7 @@ def who_table(drawn: Drawn) -> Table:
     title = (
         say("Who responds to {arm}", arm=drawn.best_arm)
         if drawn.who
-        else say("Arms are too small to say who responds")
+        else say("Arms are too small, or responses not noted, to say who responds")
     )
     return Table(
         name="responders",
@@ -565,36 +583,63 @@ def who_table(drawn: Drawn) -> Table:
     )
 
 
-def _arm_action(drawn: Drawn, day: dt.date) -> tuple[Action, ...]:
-    if not drawn.who:
-        return ()
-    told, due = drawn.who, day + dt.timedelta(days=30)
+def _arm_actions(drawn: Drawn, day: dt.date) -> tuple[Action, ...]:
+    """Return what to do with each arm that harms, and with the best of the others.
+
+    An arm harms where the whole range of an outcome is below zero, and works where
+    that of its first outcome (responses, where noted) is above and none is below.
+    """
+    harms, works = [], []
+    for arm, rows in drawn.effects.groupby("arm", sort=True):
+        if (rows["high"] < 0).any():
+            harms.append(str(arm))
+        elif rows["low"].iloc[0] > 0:
+            works.append(str(arm))
+    said = [
+        say(
+            "Do not send {arm}: customers who got it responded or spent less than those who got nothing.",
+            arm=Text(arm),
+        )
+        for arm in harms
+    ]
+    if drawn.best_arm in works and drawn.who:
+        said.append(_whom(drawn.best_arm, drawn.who))
+    elif drawn.best_arm and drawn.best_arm not in harms + works:
+        said.append(
+            say(
+                "Do not roll out {arm}: it is not shown to work, its range holds zero. Draw more customers, or drop it.",
+                arm=Text(drawn.best_arm),
+            )
+        )
+    due = day + dt.timedelta(days=30)
+    return tuple(Action(what=w, owner=say("Marketing"), due=due) for w in said)
+
+
+def _whom(arm: str, told: Responders) -> Text:
     feature = {
         "purchases": say("purchases so far"),
         "amount": say("money spent so far"),
         "days_since": say("days since the last purchase"),
     }[told.rule]
     said = {
-        "arm": drawn.best_arm,
+        "arm": arm,
         "feature": feature,
         "which": say("most") if told.highest else say("fewest"),
     }
     if told.best == "rule":
-        what = say(
+        return say(
             "Send {arm} to customers with the {which} {feature} first: this line alone orders responders as well as a model does.",
             **said,
         )
-    elif told.best == "model":
-        what = say(
+    if told.best == "model":
+        return say(
             "Send {arm} in the order of the learnt model; it finds responders better than any one-line rule.",
             **said,
         )
-    else:
-        what = say(
-            "Send {arm} to all or to none: no order finds its responders better than chance.",
-            **said,
-        )
-    return (Action(what=what, owner=say("Marketing"), due=due),)
+    return say(
+        "Send {arm} to all: it works, and no order finds its responders better than chance.",
+        **said,
+    )
 
 
 def live(
