@@ -650,6 +650,7 @@ def live(
     kept: pd.DataFrame,
     *,
     currency: str,
+    day: dt.date | None = None,
 ) -> Finding:
     """Return the finding on a running campaign: where it ends, what gave way, what to do.
 
@@ -660,38 +661,117 @@ def live(
         waiting: What `voices` returned.
         kept: What earlier runs foretold (`campaign_sales`), with the fact as `actual`.
         currency: Currency code.
+        day: Today, from which actions are due; None for the last day of the campaign known.
     """
-    sales = told.plan.set_index("measure").loc["sales"]
-    cash = lambda x: words.money(x, currency)  # noqa: E731
+    main = told.plan.iloc[0]
+    level = (1 - told.confidence) / 2
+    foretold = Prediction(
+        name="campaign_sales",
+        target={"campaign": told.campaign},
+        due=told.ends,
+        unit=currency,
+        quantiles={
+            f"{level:.3g}": float(main["low"]),
+            "0.5": float(main["end"]),
+            f"{1 - level:.3g}": float(main["high"]),
+        },
+    )
+    return Finding(
+        room="promotions",
+        headline=_live_headline(told, len(raised.raised), currency),
+        checks=_live_checks(told, raised, past, kept, currency),
+        actions=_live_actions(
+            told, raised, waiting, currency=currency, day=day or told.day
+        ),
+        quantity=Quantity(
+            value=float(main["end"]),
+            low=float(main["low"]),
+            high=float(main["high"]),
+            unit=currency if told.sales_by else "clicks",
+            confidence=told.confidence,
+            name=say("Sales at the end") if told.sales_by else say("Clicks at the end"),
+        ),
+        caveats=(
+            say(
+                "Sales are those made under the campaign, not those it added; the page on its lift tells these."
+            ),
+        )
+        if told.sales_by
+        else (),
+        predictions=(foretold,)
+        if told.day < told.ends and told.sales_by == "code"
+        else (),
+        facts={
+            "alerts": float(len(raised.raised)),
+            "late_cases": float((waiting["late"] & waiting["open"]).sum()),
+        },
+    )
+
+
+def _live_headline(told: Live, alerts: int, currency: str) -> Text:
+    main = told.plan.iloc[0]
+    write = lambda x: (  # noqa: E731
+        words.money(x, currency) if told.sales_by else words.number(x, 0)
+    )
+    known = pd.notna(main["target"]) and main["target"] > 0
     said = {
         "campaign": told.campaign,
         "day": words.number((told.day - told.starts).days + 1),
         "days": words.number((told.ends - told.starts).days + 1),
-        "end": cash(sales["end"]),
-        "low": cash(sales["low"]),
-        "high": cash(sales["high"]),
-        "share": words.percent(
-            sales["end"] / sales["target"] if sales["target"] else float("nan")
-        ),
-        "target": cash(sales["target"]),
-        "alerts": words.number(len(raised.raised)),
+        "end": write(main["end"]),
+        "low": write(main["low"]),
+        "high": write(main["high"]),
+        "share": words.percent(main["end"] / main["target"] if known else float("nan")),
+        "target": write(main["target"]),
+        "alerts": words.number(alerts),
     }
+    if not told.sales_by:
+        return say(
+            "No sales line is marked with {campaign}; on day {day} of {days} its clicks head for {end} ({low} to {high}); alerts: {alerts}.",
+            **said,
+        )
+    if told.day >= told.ends and not known:
+        return say(
+            "{campaign} is over with sales of {end}; no target was delivered; alerts: {alerts}.",
+            **said,
+        )
     if told.day >= told.ends:
-        headline = say(
+        return say(
             "{campaign} is over with sales of {end}, {share} of its target of {target}; alerts: {alerts}.",
             **said,
         )
-    elif pd.notna(sales["target"]):
-        headline = say(
+    if known:
+        return say(
             "On day {day} of {days}, {campaign} is heading for sales of {end} ({low} to {high}), {share} of its target of {target}; alerts: {alerts}.",
             **said,
         )
-    else:
-        headline = say(
-            "On day {day} of {days}, {campaign} is heading for sales of {end} ({low} to {high}); no target was delivered; alerts: {alerts}.",
-            **said,
-        )
-    checks = [
+    return say(
+        "On day {day} of {days}, {campaign} is heading for sales of {end} ({low} to {high}); no target was delivered; alerts: {alerts}.",
+        **said,
+    )
+
+
+def _live_checks(
+    told: Live, raised: Alerts, past: pd.DataFrame, kept: pd.DataFrame, currency: str
+) -> tuple[Check, ...]:
+    found = [
+        _check(
+            say("What gave way"),
+            not len(raised.raised),
+            say(
+                "{n} of {watched} series gave way since the start, beyond what chance would do in {budget} of campaigns: {names}.",
+                n=words.number(len(raised.raised)),
+                names=_gave_way(raised),
+                watched=words.number(raised.watched),
+                budget=words.percent(raised.budget),
+            )
+            if len(raised.raised)
+            else say(
+                "None of the {watched} series watched gave way.",
+                watched=words.number(raised.watched),
+            ),
+        ),
+        *_target_checks(told, currency),
         _check(
             say("Ends foretold"),
             past["held"].mean() >= 0.8 if len(past) else None,
@@ -716,7 +796,7 @@ def live(
         ),
     ]
     if len(kept):
-        checks.append(
+        found.append(
             _check(
                 say("What this page said before"),
                 bool(kept["held"].mean() >= 0.8),
@@ -727,8 +807,8 @@ def live(
                 ),
             )
         )
-    if len(told.plan) == 1:
-        checks.append(
+    if "spend" not in set(told.plan["measure"]):
+        found.append(
             _check(
                 say("Advertising"),
                 None,
@@ -737,60 +817,95 @@ def live(
                 ),
             )
         )
-    quantiles = dict(
-        zip(
-            (
-                f"{(1 - told.confidence) / 2:.3g}",
-                "0.5",
-                f"{(1 + told.confidence) / 2:.3g}",
-            ),
-            (float(sales[c]) for c in ("low", "end", "high")),
-            strict=True,
+    if told.sales_by != "code":
+        found.append(_marked(told))
+    return tuple(found)
+
+
+def _marked(told: Live) -> Check:
+    """Return how sales are known where no sales line carries the campaign's code."""
+    if told.sales_by:
+        sentence = say(
+            "No sales line carries the code of {campaign}; all sales of its places and categories in its days are counted.",
+            campaign=told.campaign,
         )
-    )
-    foretold = Prediction(
-        name="campaign_sales",
-        target={"campaign": told.campaign},
-        due=told.ends,
-        unit=currency,
-        quantiles=quantiles,
-    )
-    return Finding(
-        room="promotions",
-        headline=headline,
-        checks=tuple(checks),
-        actions=_live_actions(told, raised, waiting, currency=currency),
-        quantity=Quantity(
-            value=float(sales["end"]),
-            low=float(sales["low"]),
-            high=float(sales["high"]),
-            unit=currency,
-            confidence=told.confidence,
-            name=say("Sales at the end"),
-        ),
-        caveats=(
-            say(
-                "Sales are those made under the campaign, not those it added; the page on its lift tells these."
+    else:
+        sentence = say(
+            "Sales are not marked with this campaign, and its plan names no place: deliver the code with the sales lines. Sales are left out.",
+        )
+    passed = None if told.sales_by else False
+    return _check(say("Sales of the campaign"), passed, sentence)
+
+
+def _gave_way(raised: Alerts) -> Text:
+    names = measure_names()
+    told = [
+        say("{what} in {region}", what=names[r.series], region=r.region)
+        if r.region
+        else names[r.series]
+        for r in raised.raised.itertuples()
+    ]
+    return Text(", ".join(t.en for t in told), "、".join(t.zh for t in told))
+
+
+def _target_checks(told: Live, currency: str) -> tuple[Check, ...]:
+    """Return whether a target is missed as a fact: cost overspent, or an end too low.
+
+    What is only foretold to miss does not fail it: that would be judged anew each day,
+    and raise false alarms beyond the budget.
+    """
+    plan, names = told.plan[told.plan["target"] > 0], measure_names()
+    if plan.empty:
+        return ()
+    cost = plan["measure"] == "spend"
+    over = told.day >= told.ends
+    missed = plan[(cost & (plan["so_far"] > plan["target"])) | (~cost & over & (plan["so_far"] < plan["target"]))]  # fmt: skip
+    told_names = [
+        say(
+            "{measure} {so_far} against {target}",
+            measure=names[r.measure],
+            so_far=_written(r.measure, r.so_far, currency),
+            target=_written(r.measure, r.target, currency),
+        )
+        for r in missed.itertuples()
+    ]
+    sentence = (
+        say(
+            "Missed: {names}.",
+            names=Text(
+                "; ".join(t.en for t in told_names), "；".join(t.zh for t in told_names)
             ),
-        ),
-        predictions=(foretold,) if told.day < told.ends else (),
-        facts={
-            "alerts": float(len(raised.raised)),
-            "late_cases": float((waiting["late"] & waiting["open"]).sum()),
-        },
+        )
+        if len(missed)
+        else say("None of its {n} targets is missed so far.", n=words.number(len(plan)))
     )
+    return (_check(say("Own targets"), missed.empty, sentence),)
+
+
+def _written(measure: str, value: float, currency: str) -> Text:
+    if measure in ("sales", "spend"):
+        return words.money(value, currency)
+    return words.number(value, 0)
 
 
 def _live_actions(
-    told: Live, raised: Alerts, waiting: pd.DataFrame, *, currency: str
+    told: Live,
+    raised: Alerts,
+    waiting: pd.DataFrame,
+    *,
+    currency: str,
+    day: dt.date,
 ) -> tuple[Action, ...]:
-    plan, day, who = (
+    plan, rest, who = (
         told.plan.set_index("measure"),
-        told.day,
+        (told.ends - told.day).days,
         say("Marketing") if told.owner in ("", "Marketing") else words.text(told.owner),
     )
     soon, actions = day + dt.timedelta(days=2), []
-    still = raised.raised[raised.raised["still"]]
+    mend = raised.raised["still"] & (
+        (rest > 0) | (raised.raised["series"] == "complaints")
+    )
+    still = raised.raised[mend.astype(bool)]
     for row in still.drop_duplicates("region").itertuples():
         fix = say(FIXES[row.series], region=row.region)
         actions.append(
@@ -805,7 +920,6 @@ def _live_actions(
                 due=soon,
             )
         )
-    rest = (told.ends - day).days
     if (
         rest
         and "spend" in plan.index
@@ -826,7 +940,11 @@ def _live_actions(
                 unit=currency,
             )
         )
-    if rest and plan.loc["sales", "high"] < plan.loc["sales", "target"]:
+    if (
+        rest
+        and "sales" in plan.index
+        and plan.loc["sales", "high"] < plan.loc["sales", "target"]
+    ):
         gap = float(plan.loc["sales", "target"] - plan.loc["sales", "end"])
         actions.append(
             Action(
@@ -874,11 +992,7 @@ def plan_table(told: Live, currency: str) -> Table:
     names, over = measure_names(), told.day >= told.ends
     rows = []
     for row in told.plan.itertuples():
-        write = (
-            (lambda x: words.money(x, currency))
-            if row.measure in ("sales", "spend")
-            else (lambda x: words.number(x, 0))
-        )
+        write = lambda x, m=row.measure: _written(m, x, currency)  # noqa: E731
         bad = row.low > row.target if row.measure == "spend" else row.high < row.target
         good = (
             row.high <= row.target if row.measure == "spend" else row.low >= row.target
@@ -925,9 +1039,11 @@ def plan_table(told: Live, currency: str) -> Table:
 
 
 def rates_table(found: pd.DataFrame, currency: str) -> Table:
-    """Return rates and costs by region and channel, each with its range."""
+    """Return rates and costs by region and channel, each with its range and target."""
     names = measure_names()
     frame = found.copy()
+    for name in ("region", "channel") if len(found) else ():
+        frame[name] = [v or say("all") for v in found[name]]
     for name in (
         ("click_rate", "order_rate", "click_cost", "order_cost") if len(found) else ()
     ):
@@ -951,14 +1067,17 @@ def rates_table(found: pd.DataFrame, currency: str) -> Table:
         "clicks": _head(say("Clicks"), "number", digits=0),
         "conversions": _head(say("Orders from clicks"), "number", digits=0),
         "spend": _head(say("Cost"), "money", unit=currency),
-        **{
-            n: _head(names[n])
-            for n in ("click_rate", "order_rate", "click_cost", "order_cost")
-        },
+        "click_rate": _head(names["click_rate"]),
+        "order_rate": _head(names["order_rate"]),
+        "order_rate_target": _head(say("Target"), "percent", digits=1),
+        "click_cost": _head(names["click_cost"]),
+        "click_cost_target": _head(say("Target"), "money", unit=currency, digits=2),
+        "order_cost": _head(names["order_cost"]),
+        "order_cost_target": _head(say("Target"), "money", unit=currency, digits=2),
     }
     return Table(
         name="campaign_rates",
-        title=say("By region and channel, with ranges"),
+        title=say("By campaign, region and channel, with ranges and targets"),
         frame=frame,
         headings=head,
     )

@@ -142,16 +142,25 @@ def live(told: Live, *, currency: str) -> WhatIf:
         orders = known["conversions"] + (clicks - known["clicks"]) * (1 + rate) * known[
             "conversions"
         ] / max(known["clicks"], 1e-9)
-        return Outcome(
-            headline=say(
+        said = {
+            "clicks": words.number(clicks, 0),
+            "orders": words.number(orders, 0),
+            "cost": words.money(cost, currency),
+        }
+        headline = (
+            say(
                 "It ends with {clicks} clicks and {orders} orders for {cost}, {each} an order.",
-                clicks=words.number(clicks, 0),
-                orders=words.number(orders, 0),
-                cost=words.money(cost, currency),
-                each=words.money(cost / max(orders, 1e-9), currency, 2),
-            ),
-            value=(float(orders),) * 3,
+                each=words.money(cost / orders, currency, 2),
+                **said,
+            )
+            if orders > 0
+            else say(
+                "It ends with {clicks} clicks for {cost}; no orders yet, so nothing can be said of them.",
+                clicks=said["clicks"],
+                cost=said["cost"],
+            )
         )
+        return Outcome(headline=headline, value=(float(orders),) * 3)
 
     start = {"spend": min(usual, most), "rate": 0.0}
     sliders = [
