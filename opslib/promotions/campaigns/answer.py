@@ -464,6 +464,7 @@ def campaigns_table(others: pd.DataFrame, currency: str) -> Table:
     head = {
         "campaign": _head(say("Campaign")),
         "starts": _head(say("Start"), "day"),
+        "state": _head(say("Did it pay?")),
         "relative": _head(say("Lift"), "percent"),
         "low": _head(say("at least"), "percent"),
         "high": _head(say("at most"), "percent"),
@@ -471,7 +472,6 @@ def campaigns_table(others: pd.DataFrame, currency: str) -> Table:
         "gain": _head(say("Gain after discount and cost"), "money", unit=currency),
         "gain_low": _head(say("at least"), "money", unit=currency),
         "gain_high": _head(say("at most"), "money", unit=currency),
-        "state": _head(say("Did it pay?")),
     }
     return Table(
         name="all_campaigns",
@@ -851,8 +851,8 @@ def _gave_way(raised: Alerts) -> Text:
 def _target_checks(told: Live, currency: str) -> tuple[Check, ...]:
     """Return whether a target is missed as a fact: cost overspent, or an end too low.
 
-    What is only foretold to miss does not fail it: that would be judged anew each day,
-    and raise false alarms beyond the budget.
+    What is only foretold to miss is named and does not fail it: that would be judged
+    anew each day, and raise false alarms beyond the budget.
     """
     plan, names = told.plan[told.plan["target"] > 0], measure_names()
     if plan.empty:
@@ -860,6 +860,10 @@ def _target_checks(told: Live, currency: str) -> tuple[Check, ...]:
     cost = plan["measure"] == "spend"
     over = told.day >= told.ends
     missed = plan[(cost & (plan["so_far"] > plan["target"])) | (~cost & over & (plan["so_far"] < plan["target"]))]  # fmt: skip
+    bad = cost & (plan["low"] > plan["target"]) | ~cost & (
+        plan["high"] < plan["target"]
+    )
+    off = [names[m] for m in plan.loc[bad, "measure"]]
     told_names = [
         say(
             "{measure} {so_far} against {target}",
@@ -877,9 +881,16 @@ def _target_checks(told: Live, currency: str) -> tuple[Check, ...]:
             ),
         )
         if len(missed)
+        else say(
+            "None of its {n} targets is missed yet; by today's ranges these will be: {names}.",
+            n=words.number(len(plan)),
+            names=Text(", ".join(t.en for t in off), "、".join(t.zh for t in off)),
+        )
+        if off
         else say("None of its {n} targets is missed so far.", n=words.number(len(plan)))
     )
-    return (_check(say("Own targets"), missed.empty, sentence),)
+    passed = False if len(missed) else None if off else True
+    return (_check(say("Own targets"), passed, sentence),)
 
 
 def _written(measure: str, value: float, currency: str) -> Text:
@@ -1063,10 +1074,6 @@ def rates_table(found: pd.DataFrame, currency: str) -> Table:
     head = {
         "region": _head(say("Region")),
         "channel": _head(say("Channel")),
-        "impressions": _head(say("Views"), "number", digits=0),
-        "clicks": _head(say("Clicks"), "number", digits=0),
-        "conversions": _head(say("Orders from clicks"), "number", digits=0),
-        "spend": _head(say("Cost"), "money", unit=currency),
         "click_rate": _head(names["click_rate"]),
         "order_rate": _head(names["order_rate"]),
         "order_rate_target": _head(say("Target"), "percent", digits=1),
@@ -1074,6 +1081,10 @@ def rates_table(found: pd.DataFrame, currency: str) -> Table:
         "click_cost_target": _head(say("Target"), "money", unit=currency, digits=2),
         "order_cost": _head(names["order_cost"]),
         "order_cost_target": _head(say("Target"), "money", unit=currency, digits=2),
+        "impressions": _head(say("Views"), "number", digits=0),
+        "clicks": _head(say("Clicks"), "number", digits=0),
+        "conversions": _head(say("Orders from clicks"), "number", digits=0),
+        "spend": _head(say("Cost"), "money", unit=currency),
     }
     return Table(
         name="campaign_rates",
