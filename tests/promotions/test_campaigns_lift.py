@@ -412,6 +412,7 @@ def test_a_weekend_sale_is_passed_over_and_refused_with_the_way_out():
         campaigns.newest(short, day=DAY)
 
 
+@pytest.mark.slow
 def test_every_campaign_is_judged_as_on_its_own_page():
     """A week in one place beside four weeks in five: each by the card of its own shape."""
     sales, first = _daily(_sales(seed=120)), _plan()["starts"].iloc[0]
