@@ -66,32 +66,37 @@ def credit_paths(
         seed: Seed of the resamples.
 
     Returns:
-        Shares that add up to one in each way; an empty frame of paths gives no rows.
+        Shares that add up to one in each way. Without any purchase there is nothing to
+        share: no rows, `conversions` 0, and `ended` tells how many paths there were.
 
     Raises:
-        ValueError: A column lacks, the order is none of 1 to 3, counts are negative, or
-            no path ended in a purchase.
+        ValueError: A column lacks or has gaps, the order is none of 1 to 3, or counts
+            are negative.
 
     Example:
         >>> told = pd.DataFrame({"path": ["a > b", "b"], "conversions": [1, 1], "nulls": [0, 2]})
         >>> credit_paths(told, draws=0).shares.set_index("channel")["removal"].round(3).to_dict()
         {'b': 0.8, 'a': 0.2}
+        >>> none = credit_paths(told.assign(conversions=0))
+        >>> len(none.shares), none.ended
+        (0, 2.0)
     """
     checks.columns(paths, ["path", "conversions", "nulls"], "paths")
     checks.one_of(order, "order", ORDERS)
-    if not len(paths):
+    checks.no_gaps(paths, ["path", "conversions", "nulls"], "paths")
+    bought, ended = (paths[c].to_numpy(dtype=float) for c in ("conversions", "nulls"))
+    least = np.concatenate([bought, ended]).min(initial=0.0)
+    if least < 0:
+        msg = f"paths hold a count of {least:g}; counts of purchases and of paths without one must not be negative. Correct the delivery."
+        raise ValueError(msg)
+    if bought.sum() <= 0:
         return Credit(
             shares=pd.DataFrame(columns=["channel", *WAYS, "low", "high", "paths"]),
             conversions=0.0,
-            ended=0.0,
+            ended=float(ended.sum()),
             order=order,
             by_order=pd.DataFrame(columns=["channel", "order", "removal"]),
         )
-    checks.no_gaps(paths, ["path", "conversions", "nulls"], "paths")
-    bought, ended = (paths[c].to_numpy(dtype=float) for c in ("conversions", "nulls"))
-    if min(bought.min(), ended.min()) < 0 or bought.sum() <= 0:
-        msg = f"paths hold {bought.sum():g} purchases, the least count is {min(bought.min(), ended.min()):g}; counts must not be negative and at least one path must end in a purchase"
-        raise ValueError(msg)
     path, code, names = _contacts(paths)
     removal = _Chain(path, code, len(names), order).shares(bought, ended)
     frame = _simple(path, code, len(names), bought).assign(

@@ -286,3 +286,165 @@ def test_a_campaign_without_a_day_asked_is_the_newest_that_is_over():
     assert campaigns.newest(plan, day=DAY) == "OWN"
     with pytest.raises(ValueError, match="no campaign had run"):
         campaigns.newest(plan, day=dt.date(2020, 1, 1))
+
+
+def _daily(sales):
+    """Return weekly rows spread evenly over their seven days."""
+    rows = sales[sales["units"] > 0]
+    return pd.concat(
+        [
+            rows.assign(
+                day=rows["day"] + pd.Timedelta(days=i),
+                units=rows["units"] / 7,
+                amount=rows["amount"] / 7,
+            )
+            for i in range(7)
+        ],
+        ignore_index=True,
+    )
+
+
+def _told(judged, sales, plan):
+    """Return the finding on a campaign, without tests and drawn customers."""
+    none = pd.DataFrame(
+        columns=["promotion", "customer", "arm", "day", "responded", "spend"]
+    )
+    return campaigns.answer.lift(
+        judged, campaigns.worth(judged, margin=0.5), pd.DataFrame(columns=["smallest", "share", "weeks", "names"]),
+        campaigns.all_campaigns(sales, plan, judged, day=DAY, margin=0.5), campaigns.judge_arms(none, pd.DataFrame(), day=DAY),
+        day=DAY, currency="GBP", plausible=0.2,
+    )  # fmt: skip
+
+
+def _check(finding, name):
+    return next(c for c in finding.checks if c.name.en == name)
+
+
+def test_weeks_with_another_campaign_before_do_not_count_as_usual():
+    """A true lift of nothing was read as -14.8 % after eight weeks of OTHER (+60 %)."""
+    sales, plan = _sales(seed=120), _plan()
+    first = plan["starts"].iloc[0]
+    begun, ended = first - pd.Timedelta(weeks=10), first - pd.Timedelta(weeks=2)
+    hit = (
+        (sales["category"] == "Tea")
+        & sales["region"].isin(["North", "South"])
+        & (sales["day"] >= begun)
+        & (sales["day"] < ended)
+    )
+    sales.loc[hit, ["units", "amount"]] *= 1.6
+    both = pd.concat(
+        [
+            plan,
+            plan.assign(
+                promotion="OTHER", starts=begun, ends=ended - pd.Timedelta(days=1)
+            ),
+        ]
+    )
+    judged = campaigns.judge_campaign(sales, both, campaign="OWN", day=DAY)
+    assert judged.panel.masked == 8
+    assert judged.panel.treated == ("Tea, North", "Tea, South")
+    assert abs(judged.lift.effect.relative) < 0.06
+    assert judged.lift.low < 0 < judged.lift.high
+    check = _check(_told(judged, sales, both), "Alone in its places and weeks")
+    assert check.passed
+    assert "left out: 8" in check.sentence.en
+    with pytest.raises(ValueError, match="4 weeks before it without another"):
+        campaigns.judge_campaign(sales, both, campaign="OWN", day=DAY, pre_weeks=12)
+
+
+def test_two_campaigns_at_once_are_not_credited_twice():
+    sales, plan = _sales(lift=0.3), _plan()
+    both = pd.concat([plan, plan.assign(promotion="OTHER")])
+    judged = campaigns.judge_campaign(sales, both, campaign="OWN", day=DAY)
+    finding = _told(judged, sales, both)
+    check = _check(finding, "Alone in its places and weeks")
+    assert check.passed is False
+    assert "cannot be separated from OTHER" in check.sentence.en
+    assert "cannot be separated from OTHER" in finding.headline.en
+    assert "gain" not in finding.facts
+    assert not any(a.value for a in finding.actions)
+    every = campaigns.all_campaigns(sales, both, judged, day=DAY, margin=0.5)
+    assert every["gain"].isna().all()
+    tests = campaigns.design(sales, both, judged, day=DAY)
+    told = campaigns.controls.lift(judged, tests, margin=0.5, currency="GBP")
+    assert "OTHER ran along" in told.compute(**told.cases[0]).headline.en
+
+
+def test_a_place_with_another_campaign_at_the_same_time_is_not_judged():
+    sales, plan = _sales(lift=0.3), _plan()
+    south = plan[plan["region"] == "South"].assign(promotion="OTHER")
+    both = pd.concat([plan, south])
+    judged = campaigns.judge_campaign(sales, both, campaign="OWN", day=DAY)
+    assert judged.panel.treated == ("Tea, North",)
+    assert "Tea, South" not in judged.panel.frame
+    assert judged.money["cost"] == 100
+    check = _check(_told(judged, sales, both), "Alone in its places and weeks")
+    assert check.passed is None
+    assert "Tea, South" in check.sentence.en
+
+
+@pytest.mark.parametrize(("days", "share"), [(28, 1.0), (13, 7 / 13), (20, 14 / 20)])
+def test_cost_counts_for_the_days_that_are_judged(days, share):
+    sales = _daily(_sales(lift=0.5))
+    plan = _plan()
+    plan = plan.assign(
+        ends=plan["starts"] + pd.Timedelta(days=days - 1), cost=[3000.0, np.nan]
+    )
+    judged = campaigns.judge_campaign(sales, plan, campaign="OWN", day=DAY)
+    assert campaigns.worth(judged, margin=0.5).cost == pytest.approx(3000 * share)
+    finding = _told(judged, sales, plan)
+    named = f"{judged.days} of {days} days" in finding.quantity.name.en
+    assert named == (share < 1) == any("Judged are" in c.en for c in finding.caveats)
+
+
+def test_a_weekend_sale_is_passed_over_and_refused_with_the_way_out():
+    plan = _plan()
+    short = plan.assign(
+        promotion="WEEKEND",
+        starts=plan["starts"] + pd.Timedelta(days=8),
+        ends=plan["starts"] + pd.Timedelta(days=10),
+    )
+    both = pd.concat([plan, short])
+    assert campaigns.newest(both, day=DAY) == "OWN"
+    with pytest.raises(ValueError, match=r"too short for whole weeks.*live campaign"):
+        campaigns.judge_campaign(_sales(), both, campaign="WEEKEND", day=DAY)
+    with pytest.raises(ValueError, match="no campaign had run for a week"):
+        campaigns.newest(short, day=DAY)
+
+
+@pytest.mark.slow
+def test_every_campaign_is_judged_as_on_its_own_page():
+    """A week in one place beside four weeks in five: each by the card of its own shape."""
+    sales, first = _daily(_sales(seed=120)), _plan()["starts"].iloc[0]
+    big = pd.DataFrame({
+        "promotion": "BIG", "region": list(REGIONS[:5]), "category": "Tea", "starts": first - pd.Timedelta(weeks=4),
+        "ends": pd.Timestamp(DAY), "cost": 0.0,
+    })  # fmt: skip
+    small = pd.DataFrame({
+        "promotion": "SMALL", "region": ["East"], "category": ["Snacks"], "starts": [first],
+        "ends": [first + pd.Timedelta(days=6)], "cost": [0.0],
+    })  # fmt: skip
+    both = pd.concat([big, small], ignore_index=True)
+    pages = {
+        c: campaigns.judge_campaign(sales, both, campaign=c, day=DAY)
+        for c in ("BIG", "SMALL")
+    }
+    for page in pages.values():
+        told = campaigns.all_campaigns(sales, both, page, day=DAY, margin=0.5)
+        for row in told.itertuples():
+            lift = pages[row.campaign].lift
+            assert (row.low, row.high) == (lift.low, lift.high)
+
+
+def test_a_campaign_counts_as_paid_only_by_its_whole_range(judged):
+    every = pd.DataFrame({
+        "campaign": list("ABCD"), "starts": FIRST, "relative": 0.1, "low": 0.0, "high": 0.2, "sales": 1.0,
+        "gain": [5.0, 5.0, -5.0, np.nan], "gain_low": [1.0, -1.0, -9.0, np.nan], "gain_high": [9.0, 9.0, -1.0, np.nan],
+        "together": ["", "", "", "E"],
+    })  # fmt: skip
+    state = campaigns.answer.campaigns_table(every, "GBP").frame["state"]
+    assert [s.en for s in state] == ["paid", "undecided", "did not pay", "not apart from E"]  # fmt: skip
+    row = judged.stressed.card.set_index("method").loc[judged.stressed.taken]
+    told = campaigns.answer._lift_checks(judged, row, every, 0.2)[-1].sentence.en
+    assert "1 earned" in told
+    assert "1 did not; undecided: B, D." in told

@@ -279,3 +279,171 @@ def test_the_level_of_an_alert_is_that_of_the_replayed_sums():
     level = module._level(quiet, 28, 0.1)
     share = np.mean([(module._sums(f) > level).any() for f in fresh])
     assert 0.04 <= share <= 0.2
+
+
+def _drawn(mail=0.10, control=0.10, n=3000, **change):
+    """Return a drawn campaign of two arms judged; spending follows responses."""
+    draw = np.random.default_rng(3)
+    members = pd.DataFrame(
+        {"promotion": "P", "customer": np.arange(n), "arm": draw.choice(["Mail", "control"], n), "day": FIRST}
+    )  # fmt: skip
+    bought = draw.random(n) < np.where(members["arm"] == "Mail", mail, control)
+    members = members.assign(responded=bought, spend=bought * 20.0).assign(**change)
+    past = pd.DataFrame(
+        {"customer": np.arange(n), "day": FIRST - pd.Timedelta(days=30), "amount": draw.gamma(2, 10, n)}
+    )  # fmt: skip
+    return members, past
+
+
+@pytest.mark.parametrize(
+    ("mail", "wanted"),
+    [(0.05, "Do not send Mail"), (0.10, "not shown to work"), (0.18, "Send Mail")],
+)
+def test_an_arm_is_sent_only_where_it_is_shown_to_work(mail, wanted):
+    told = campaigns.judge_arms(*_drawn(mail=mail), day=DAY)
+    actions = campaigns.answer._arm_actions(told, DAY)
+    assert [wanted in a.what.en for a in actions] == [True]
+
+
+def test_an_empty_response_counts_as_none_and_is_told():
+    members, past = _drawn(mail=0.18)
+    whole = campaigns.judge_arms(members, past, day=DAY)
+    seen = members["responded"].astype(object).where(members["responded"], None)
+    told = campaigns.judge_arms(members.assign(responded=seen), past, day=DAY)
+    pd.testing.assert_frame_equal(told.effects, whole.effects)
+    assert told.unnoted == (~members["responded"]).sum()
+    assert "count as not having" in campaigns.answer._unnoted(told)[0].en
+    spent = campaigns.judge_arms(members.assign(responded=None), past, day=DAY)
+    assert set(spent.effects["outcome"]) == {"spend"}
+    assert spent.who is None
+    assert "spending alone" in campaigns.answer._unnoted(spent)[0].en
+    none = members.assign(responded=None, spend=np.nan)
+    assert campaigns.judge_arms(none, past, day=DAY).campaign == ""
+
+
+NOTHING = pd.DataFrame(columns=["run_day", "due", "unit", "campaign", "held"])
+
+
+def _page(sales, plan, spend, cases, day=DAY):
+    """Return what the page says of the campaign on a day."""
+    told = campaigns.follow(sales, plan, spend, campaign="OWN", day=day)
+    raised = campaigns.alerts(sales, plan, spend, cases, live=told)
+    past = campaigns.past_ends(sales, plan, spend, told)
+    waiting = campaigns.voices(cases, campaign="OWN", day=day)
+    return campaigns.answer.live(
+        told, raised, past, waiting, NOTHING, currency="GBP", day=day
+    )
+
+
+def _check(finding, name):
+    return next((c for c in finding.checks if c.name.en == name), None)
+
+
+def test_a_region_that_starts_later_is_named_and_does_not_stop_the_page():
+    sales, spend, _ = _company()
+    plan = PLAN.assign(starts=[STARTS, STARTS + pd.Timedelta(days=7)])
+    day = (STARTS + pd.Timedelta(days=5)).date()
+    told = campaigns.follow(sales, plan, spend, campaign="OWN", day=day)
+    found = campaigns.by_region(sales, plan, spend, told)
+    late = found.groupby("region")["late"].first()
+    assert late.to_dict() == {"North": False, "South": True}
+    assert found.loc[found["late"], "end"].isna().all()
+    labels = list(campaigns.charts.by_region(found).data[0].y)
+    assert sum("too early" in str(x) for x in labels) == 3
+    none = plan.assign(region=None)
+    assert campaigns.by_region(sales, none, spend, told).empty
+
+
+def test_cases_and_actions_count_from_today_after_the_end():
+    sales, spend, cases = _company()
+    today = (STARTS + pd.Timedelta(days=34)).date()
+    waits = pd.DataFrame({
+        "case": ["a", "b"], "promotion": "OWN", "kind": "complaint", "reason": "r", "owner": "S",
+        "opened": [STARTS + pd.Timedelta(days=26), STARTS + pd.Timedelta(days=40)],
+        "answered": pd.NaT, "resolved": pd.NaT, "reopened": pd.NaT,
+    })  # fmt: skip
+    told = campaigns.voices(waits, campaign="OWN", day=today)
+    assert told[["waits", "late"]].to_numpy().tolist() == [[8, True]]
+    finding = _page(sales, PLAN, spend, pd.concat([cases, waits]), day=today)
+    assert finding.actions
+    assert min(a.due for a in finding.actions) > today
+
+
+def test_sales_without_the_code_are_those_of_the_places_in_the_plan():
+    sales, spend, cases = _company()
+    plain = sales.assign(promotion=None)
+    coded, told = (_page(s, PLAN, spend, cases) for s in (sales, plain))
+    assert told.quantity.value == pytest.approx(coded.quantity.value)
+    assert _check(told, "Sales of the campaign").passed is None
+    assert _check(coded, "Sales of the campaign") is None
+    assert coded.predictions
+    assert not told.predictions
+
+
+def test_sales_that_cannot_be_told_from_others_are_left_out_and_said_so():
+    sales, spend, cases = _company()
+    plain, plan = sales.assign(promotion=None), PLAN.assign(region="", category="")
+    told = _page(plain, plan, spend, cases)
+    assert _check(told, "Sales of the campaign").passed is False
+    assert "No sales line is marked with OWN" in told.headline.en
+    assert told.quantity.unit == "clicks"
+    assert not any("lower the target" in a.what.en for a in told.actions)
+    live = campaigns.follow(plain, plan, spend, campaign="OWN", day=DAY)
+    assert "sales" not in set(live.plan["measure"])
+    assert "Clicks" in campaigns.charts.progress(live).layout.title.text
+    campaigns.answer.plan_table(live, "GBP")
+    with pytest.raises(ValueError, match="nothing of campaign 'OWN' can be followed"):
+        campaigns.follow(plain, plan, spend.head(0), campaign="OWN", day=DAY)
+
+
+def test_a_finished_campaign_without_a_target_says_so():
+    sales, spend, cases = _company()
+    day = (STARTS + pd.Timedelta(days=30)).date()
+    told = _page(sales, PLAN.assign(target_sales=np.nan), spend, cases, day=day)
+    assert "no target was delivered" in told.headline.en
+    assert "unknown" not in told.headline.en
+
+
+def test_without_orders_no_cost_of_an_order_is_made_up():
+    sales, spend, _ = _company()
+    told = campaigns.follow(
+        sales, PLAN, spend.assign(conversions=0), campaign="OWN", day=DAY
+    )
+    what_if = campaigns.controls.live(told, currency="GBP")
+    assert "no orders yet" in what_if.compute(spend=50.0, rate=0.0).headline.en
+
+
+def test_what_gave_way_and_a_missed_target_are_failed_checks():
+    sales, spend, cases = _company()
+    calm = _page(sales, PLAN, spend, cases)
+    assert _check(calm, "What gave way").passed
+    assert _check(calm, "Own targets").passed is None
+    assert "these will be: Sales" in _check(calm, "Own targets").sentence.en
+    easy = _page(sales, PLAN.assign(target_sales=15_000.0), spend, cases)
+    assert _check(easy, "Own targets").passed
+    sales, spend, cases = _company(keeps=0.6)
+    broken = _check(_page(sales, PLAN, spend, cases), "What gave way")
+    assert broken.passed is False
+    assert "Clicks per view in North" in broken.sentence.en
+    dear = _check(_page(sales, PLAN.assign(cost=900.0), spend, cases), "Own targets")
+    assert dear.passed is False
+    assert "Cost £2,100 against £1,800" in dear.sentence.en
+
+
+def test_rates_stand_beside_the_targets_that_follow_from_the_plan():
+    _, spend, _ = _company()
+    plan = PLAN.assign(target_conversions=[420.0, 210.0])
+    told = campaigns.rates(spend, campaign="OWN", promotions=plan)
+    told = told.set_index(["region", "channel"])
+    assert told.index.tolist() == [
+        ("", ""), ("North", ""), ("North", "Social"), ("South", ""), ("South", "Social"),
+    ]  # fmt: skip
+    assert told.loc[("", ""), "click_cost_target"] == pytest.approx(2800 / 8400)
+    assert told.loc[("", ""), "order_cost_target"] == pytest.approx(2800 / 630)
+    assert told.loc[("North", ""), "order_rate_target"] == pytest.approx(0.1)
+    assert told.loc[("South", ""), "order_rate_target"] == pytest.approx(0.05)
+    assert np.isnan(told.loc[("South", "Social"), "order_rate_target"])
+    assert told.loc[("", ""), "clicks"] == told["clicks"].sum() / 3
+    table = campaigns.answer.rates_table(told.reset_index(), "GBP")
+    assert "order_cost_target" in table.headings
+    assert str(table.frame["region"].iloc[0]) == "all"

@@ -120,8 +120,8 @@ def test_bad_paths_are_refused_with_the_way_out(paths):
         promotions.credit_paths(paths.drop(columns="nulls"))
     with pytest.raises(ValueError, match="order is 4"):
         promotions.credit_paths(paths, order=4)
-    with pytest.raises(ValueError, match="at least one path must end in a purchase"):
-        promotions.credit_paths(paths.assign(conversions=0))
+    with pytest.raises(ValueError, match="count of -1"):
+        promotions.credit_paths(paths.assign(conversions=-1))
     with pytest.raises(ValueError, match="radio"):
         kept_without(paths, ["radio"])
     with pytest.raises(ValueError, match="load touchpoints"):
@@ -142,3 +142,14 @@ def test_the_page_says_that_removal_is_not_what_was_caused(paths):
     assert charts.against_last(credit).data
     what_if = controls.without(paths, credit)
     assert "keep" in what_if.compute(on0=0.0).headline.en
+
+
+def test_paths_without_any_purchase_give_an_empty_credit(paths):
+    """The channel mix page only leans on journeys; it must not stop for want of them."""
+    told = promotions.credit_paths(paths.assign(conversions=0), orders=True)
+    assert told.shares.empty
+    assert list(told.shares) == list(promotions.credit_paths(paths).shares)
+    assert told.conversions == 0
+    assert told.ended == paths["nulls"].sum()
+    with pytest.raises(ValueError, match="no path"):
+        answer.journeys(told, day=pd.Timestamp("2026-01-05").date())

@@ -17,7 +17,7 @@ from opslib.findings import heading as _head
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
-    from opslib.promotions.campaigns.arms import Drawn
+    from opslib.promotions.campaigns.arms import Drawn, Responders
     from opslib.promotions.campaigns.design import Judged, Worth
     from opslib.promotions.campaigns.live import Alerts, Live
 
@@ -57,9 +57,53 @@ def lift(
     """
     found = judged.lift
     row = judged.stressed.card.set_index("method").loc[judged.stressed.taken]
+    gain = {} if judged.panel.together else {"gain": told.gain}
+    return Finding(
+        room="promotions",
+        headline=_lift_headline(judged, told, row, currency, plausible),
+        quantity=Quantity(
+            value=found.total,
+            low=found.total_low,
+            high=found.total_high,
+            unit="units",
+            confidence=found.confidence,
+            name=say("Added units")
+            if judged.days == judged.planned
+            else say("Added units in {days} of {planned} days", **_days(judged)),
+        ),
+        actions=_lift_actions(
+            judged, told, tests, day=day, currency=currency, plausible=plausible
+        )
+        + _arm_actions(drawn, day),
+        checks=_lift_checks(judged, row, others, plausible),
+        caveats=(
+            say(
+                "The comparison assumes that the campaign moved no sales from or to the places it is compared with."
+            ),
+            say(
+                "An empty shelf during the campaign hides a part of what it could have added."
+            ),
+            *_judged_days(judged),
+            *_unnoted(drawn),
+        ),
+        facts={
+            "lift": found.effect.relative,
+            "low": found.low,
+            "high": found.high,
+            **gain,
+            "smallest": float(row["smallest"]),
+        },
+    )
+
+
+def _lift_headline(
+    judged: Judged, told: Worth, row: pd.Series, currency: str, plausible: float
+) -> Text:
+    found = judged.lift
     cash = lambda x: words.money(x, currency)  # noqa: E731
     said = {
         "campaign": judged.campaign,
+        "others": _listed(judged.panel.together),
         "units": words.number(abs(found.total), 0),
         "share": words.percent(abs(found.effect.relative)),
         "low": words.number(found.total_low, 0),
@@ -71,62 +115,102 @@ def lift(
         "smallest": words.percent(row["smallest"]),
     }
     if row["smallest"] > plausible:
-        headline = say(
+        return say(
             "This data cannot answer whether {campaign} added sales: {low} to {high} units; only lifts above {smallest} would be seen.",
             **said,
         )
-    elif found.low > 0 and told.gain > 0:
-        headline = say(
+    if judged.panel.together:
+        return say(
+            "What {campaign} added cannot be separated from {others}, in the same places and weeks: together {low} to {high} units.",
+            **said,
+        )
+    if found.low > 0 and told.gain > 0:
+        return say(
             "{campaign} added {units} units ({low} to {high}), {share} more than without it, and gained {gain} ({gains}) after discount and cost.",
             **said,
         )
-    elif found.low > 0:
-        headline = say(
+    if found.low > 0:
+        return say(
             "{campaign} added {units} units ({low} to {high}), {share} more than without it, but lost {loss} ({losses}) after discount and cost.",
             **said,
         )
-    elif found.high < 0:
-        headline = say(
+    if found.high < 0:
+        return say(
             "{campaign} went with {units} units fewer ({low} to {high}) than would have been sold without it.",
             **said,
         )
-    else:
-        headline = say(
-            "No lift of {campaign} is seen: {low} to {high} units; lifts under {smallest} would often be missed.",
+    return say(
+        "No lift of {campaign} is seen: {low} to {high} units; lifts under {smallest} would often be missed.",
+        **said,
+    )
+
+
+def _days(judged: Judged) -> dict[str, Text]:
+    return {
+        "days": words.number(judged.days),
+        "planned": words.number(judged.planned),
+    }
+
+
+def _judged_days(judged: Judged) -> tuple[Text, ...]:
+    if judged.days == judged.planned:
+        return ()
+    return (
+        say(
+            "Judged are the whole weeks, {days} of the campaign's {planned} days; units, sales and cost are those of these days.",
+            **_days(judged),
+        ),
+    )
+
+
+def _unnoted(drawn: Drawn) -> tuple[Text, ...]:
+    if not drawn.unnoted:
+        return ()
+    return (
+        say(
+            "{campaign}: no response is noted for {n} of the customers drawn; they count as not having responded.",
+            campaign=drawn.campaign,
+            n=words.number(drawn.unnoted),
+        )
+        if (drawn.effects["outcome"] == "responded").any()
+        else say(
+            "{campaign}: no response is noted for any customer drawn; spending alone is judged.",
+            campaign=drawn.campaign,
+        ),
+    )
+
+
+def _listed(names: tuple[str, ...]) -> Text:
+    return Text(", ".join(names), "、".join(names))
+
+
+def _alone(judged: Judged) -> Check:
+    """Return whether other campaigns stand in the way, and what was done about it."""
+    panel = judged.panel
+    said = {
+        "others": _listed(panel.together),
+        "places": _listed(panel.left_out),
+        "weeks": words.number(panel.masked),
+    }
+    if panel.together:
+        sentence = say(
+            "The effect cannot be separated from {others}, in the same places and weeks: it is that of all together, and no money is credited.",
             **said,
         )
-    return Finding(
-        room="promotions",
-        headline=headline,
-        quantity=Quantity(
-            value=found.total,
-            low=found.total_low,
-            high=found.total_high,
-            unit="units",
-            confidence=found.confidence,
-            name=say("Added units"),
-        ),
-        actions=_lift_actions(
-            judged, told, tests, day=day, currency=currency, plausible=plausible
+    elif panel.left_out:
+        sentence = say(
+            "Not judged, for another campaign there: {places}; units, sales and cost are those of the other places.",
+            **said,
         )
-        + _arm_action(drawn, day),
-        checks=_lift_checks(judged, row, others, plausible),
-        caveats=(
-            say(
-                "The comparison assumes that the campaign moved no sales from or to the places it is compared with."
-            ),
-            say(
-                "An empty shelf during the campaign hides a part of what it could have added."
-            ),
-        ),
-        facts={
-            "lift": found.effect.relative,
-            "low": found.low,
-            "high": found.high,
-            "gain": told.gain,
-            "smallest": float(row["smallest"]),
-        },
-    )
+    elif panel.masked:
+        sentence = say(
+            "Weeks before the start with another campaign in its places are left out: {weeks}.",
+            **said,
+        )
+    else:
+        sentence = say("No other campaign ran in its places in the weeks used.")
+    passed = False if panel.together else None if panel.left_out else True
+    return _check(say("Alone in its places and weeks"), passed, sentence)
 
 
 def _lift_actions(
@@ -140,7 +224,19 @@ def _lift_actions(
 ) -> tuple[Action, ...]:
     soon, later = day + dt.timedelta(days=14), day + dt.timedelta(days=30)
     name, marketing, actions = judged.campaign, say("Marketing"), []
-    if told.gain_low > 0:
+    if judged.panel.together:
+        actions.append(
+            Action(
+                what=say(
+                    "Run {campaign} and {others} in different places or weeks next time: nobody can tell what each added.",
+                    campaign=name,
+                    others=_listed(judged.panel.together),
+                ),
+                owner=marketing,
+                due=later,
+            )
+        )
+    elif told.gain_low > 0:
         actions.append(
             Action(
                 what=say(
@@ -216,12 +312,11 @@ def _lift_checks(
     past = judged.stressed.errors
     usual = float(past.loc[past["method"] == judged.stressed.taken, "spread"].median())
     own = abs(judged.lift.effect.spread / judged.lift.effect.expected)
-    n, paid = (
-        words.number(row["placebos"]),
-        int((others["gain"] > 0).sum()) if len(others) else 0,
-    )
+    n = words.number(row["placebos"])
+    state = _paid(others)
     told = judged.methods["relative"]
     return (
+        _alone(judged),
         _check(
             say("False alarms"),
             row["false_alarms"] <= MOST_FALSE,
@@ -271,11 +366,32 @@ def _lift_checks(
             say("All campaigns"),
             None,
             say(
-                "Of {n} campaigns that can be judged, {paid} earned their discount and cost.",
+                "Of {n} campaigns that can be judged, {paid} earned their discount and cost by the whole of their range, {lost} did not; undecided: {open}.",
                 n=words.number(len(others)),
-                paid=words.number(paid),
+                paid=words.number(int((state == "paid").sum())),
+                lost=words.number(int((state == "lost").sum())),
+                open=_listed(tuple(others["campaign"][~state.isin(["paid", "lost"])]))
+                or say("none"),
             ),
         ),
+    )
+
+
+def _paid(others: pd.DataFrame) -> pd.Series:
+    """Return paid, lost, open (the range of the gain holds zero) or shared."""
+    return pd.Series(
+        [
+            "shared"
+            if r.together
+            else "paid"
+            if r.gain_low > 0
+            else "lost"
+            if r.gain_high < 0
+            else "open"
+            for r in others.itertuples()
+        ],
+        index=others.index,
+        dtype=object,
     )
 
 
@@ -334,19 +450,33 @@ def places_table(judged: Judged) -> Table:
 
 def campaigns_table(others: pd.DataFrame, currency: str) -> Table:
     """Return every campaign that can be judged, newest first."""
+    states = {
+        "paid": say("paid"),
+        "lost": say("did not pay"),
+        "open": say("undecided"),
+    }
+    frame = others.assign(
+        state=[
+            states.get(s, say("not apart from {others}", others=w))
+            for s, w in zip(_paid(others), others["together"], strict=True)
+        ]
+    )
     head = {
         "campaign": _head(say("Campaign")),
         "starts": _head(say("Start"), "day"),
+        "state": _head(say("Did it pay?")),
         "relative": _head(say("Lift"), "percent"),
         "low": _head(say("at least"), "percent"),
         "high": _head(say("at most"), "percent"),
         "sales": _head(say("Added sales"), "money", unit=currency),
         "gain": _head(say("Gain after discount and cost"), "money", unit=currency),
+        "gain_low": _head(say("at least"), "money", unit=currency),
+        "gain_high": _head(say("at most"), "money", unit=currency),
     }
     return Table(
         name="all_campaigns",
         title=say("Every campaign, the same way"),
-        frame=others,
+        frame=frame,
         headings=head,
     )
 
@@ -443,7 +573,7 @@ def who_table(drawn: Drawn) -> Table:
     title = (
         say("Who responds to {arm}", arm=drawn.best_arm)
         if drawn.who
-        else say("Arms are too small to say who responds")
+        else say("Arms are too small, or responses not noted, to say who responds")
     )
     return Table(
         name="responders",
@@ -453,36 +583,63 @@ def who_table(drawn: Drawn) -> Table:
     )
 
 
-def _arm_action(drawn: Drawn, day: dt.date) -> tuple[Action, ...]:
-    if not drawn.who:
-        return ()
-    told, due = drawn.who, day + dt.timedelta(days=30)
+def _arm_actions(drawn: Drawn, day: dt.date) -> tuple[Action, ...]:
+    """Return what to do with each arm that harms, and with the best of the others.
+
+    An arm harms where the whole range of an outcome is below zero, and works where
+    that of its first outcome (responses, where noted) is above and none is below.
+    """
+    harms, works = [], []
+    for arm, rows in drawn.effects.groupby("arm", sort=True):
+        if (rows["high"] < 0).any():
+            harms.append(str(arm))
+        elif rows["low"].iloc[0] > 0:
+            works.append(str(arm))
+    said = [
+        say(
+            "Do not send {arm}: customers who got it responded or spent less than those who got nothing.",
+            arm=Text(arm),
+        )
+        for arm in harms
+    ]
+    if drawn.best_arm in works and drawn.who:
+        said.append(_whom(drawn.best_arm, drawn.who))
+    elif drawn.best_arm and drawn.best_arm not in harms + works:
+        said.append(
+            say(
+                "Do not roll out {arm}: it is not shown to work, its range holds zero. Draw more customers, or drop it.",
+                arm=Text(drawn.best_arm),
+            )
+        )
+    due = day + dt.timedelta(days=30)
+    return tuple(Action(what=w, owner=say("Marketing"), due=due) for w in said)
+
+
+def _whom(arm: str, told: Responders) -> Text:
     feature = {
         "purchases": say("purchases so far"),
         "amount": say("money spent so far"),
         "days_since": say("days since the last purchase"),
     }[told.rule]
     said = {
-        "arm": drawn.best_arm,
+        "arm": arm,
         "feature": feature,
         "which": say("most") if told.highest else say("fewest"),
     }
     if told.best == "rule":
-        what = say(
+        return say(
             "Send {arm} to customers with the {which} {feature} first: this line alone orders responders as well as a model does.",
             **said,
         )
-    elif told.best == "model":
-        what = say(
+    if told.best == "model":
+        return say(
             "Send {arm} in the order of the learnt model; it finds responders better than any one-line rule.",
             **said,
         )
-    else:
-        what = say(
-            "Send {arm} to all or to none: no order finds its responders better than chance.",
-            **said,
-        )
-    return (Action(what=what, owner=say("Marketing"), due=due),)
+    return say(
+        "Send {arm} to all: it works, and no order finds its responders better than chance.",
+        **said,
+    )
 
 
 def live(
@@ -493,6 +650,7 @@ def live(
     kept: pd.DataFrame,
     *,
     currency: str,
+    day: dt.date | None = None,
 ) -> Finding:
     """Return the finding on a running campaign: where it ends, what gave way, what to do.
 
@@ -503,38 +661,117 @@ def live(
         waiting: What `voices` returned.
         kept: What earlier runs foretold (`campaign_sales`), with the fact as `actual`.
         currency: Currency code.
+        day: Today, from which actions are due; None for the last day of the campaign known.
     """
-    sales = told.plan.set_index("measure").loc["sales"]
-    cash = lambda x: words.money(x, currency)  # noqa: E731
+    main = told.plan.iloc[0]
+    level = (1 - told.confidence) / 2
+    foretold = Prediction(
+        name="campaign_sales",
+        target={"campaign": told.campaign},
+        due=told.ends,
+        unit=currency,
+        quantiles={
+            f"{level:.3g}": float(main["low"]),
+            "0.5": float(main["end"]),
+            f"{1 - level:.3g}": float(main["high"]),
+        },
+    )
+    return Finding(
+        room="promotions",
+        headline=_live_headline(told, len(raised.raised), currency),
+        checks=_live_checks(told, raised, past, kept, currency),
+        actions=_live_actions(
+            told, raised, waiting, currency=currency, day=day or told.day
+        ),
+        quantity=Quantity(
+            value=float(main["end"]),
+            low=float(main["low"]),
+            high=float(main["high"]),
+            unit=currency if told.sales_by else "clicks",
+            confidence=told.confidence,
+            name=say("Sales at the end") if told.sales_by else say("Clicks at the end"),
+        ),
+        caveats=(
+            say(
+                "Sales are those made under the campaign, not those it added; the page on its lift tells these."
+            ),
+        )
+        if told.sales_by
+        else (),
+        predictions=(foretold,)
+        if told.day < told.ends and told.sales_by == "code"
+        else (),
+        facts={
+            "alerts": float(len(raised.raised)),
+            "late_cases": float((waiting["late"] & waiting["open"]).sum()),
+        },
+    )
+
+
+def _live_headline(told: Live, alerts: int, currency: str) -> Text:
+    main = told.plan.iloc[0]
+    write = lambda x: (  # noqa: E731
+        words.money(x, currency) if told.sales_by else words.number(x, 0)
+    )
+    known = pd.notna(main["target"]) and main["target"] > 0
     said = {
         "campaign": told.campaign,
         "day": words.number((told.day - told.starts).days + 1),
         "days": words.number((told.ends - told.starts).days + 1),
-        "end": cash(sales["end"]),
-        "low": cash(sales["low"]),
-        "high": cash(sales["high"]),
-        "share": words.percent(
-            sales["end"] / sales["target"] if sales["target"] else float("nan")
-        ),
-        "target": cash(sales["target"]),
-        "alerts": words.number(len(raised.raised)),
+        "end": write(main["end"]),
+        "low": write(main["low"]),
+        "high": write(main["high"]),
+        "share": words.percent(main["end"] / main["target"] if known else float("nan")),
+        "target": write(main["target"]),
+        "alerts": words.number(alerts),
     }
+    if not told.sales_by:
+        return say(
+            "No sales line is marked with {campaign}; on day {day} of {days} its clicks head for {end} ({low} to {high}); alerts: {alerts}.",
+            **said,
+        )
+    if told.day >= told.ends and not known:
+        return say(
+            "{campaign} is over with sales of {end}; no target was delivered; alerts: {alerts}.",
+            **said,
+        )
     if told.day >= told.ends:
-        headline = say(
+        return say(
             "{campaign} is over with sales of {end}, {share} of its target of {target}; alerts: {alerts}.",
             **said,
         )
-    elif pd.notna(sales["target"]):
-        headline = say(
+    if known:
+        return say(
             "On day {day} of {days}, {campaign} is heading for sales of {end} ({low} to {high}), {share} of its target of {target}; alerts: {alerts}.",
             **said,
         )
-    else:
-        headline = say(
-            "On day {day} of {days}, {campaign} is heading for sales of {end} ({low} to {high}); no target was delivered; alerts: {alerts}.",
-            **said,
-        )
-    checks = [
+    return say(
+        "On day {day} of {days}, {campaign} is heading for sales of {end} ({low} to {high}); no target was delivered; alerts: {alerts}.",
+        **said,
+    )
+
+
+def _live_checks(
+    told: Live, raised: Alerts, past: pd.DataFrame, kept: pd.DataFrame, currency: str
+) -> tuple[Check, ...]:
+    found = [
+        _check(
+            say("What gave way"),
+            not len(raised.raised),
+            say(
+                "{n} of {watched} series gave way since the start, beyond what chance would do in {budget} of campaigns: {names}.",
+                n=words.number(len(raised.raised)),
+                names=_gave_way(raised),
+                watched=words.number(raised.watched),
+                budget=words.percent(raised.budget),
+            )
+            if len(raised.raised)
+            else say(
+                "None of the {watched} series watched gave way.",
+                watched=words.number(raised.watched),
+            ),
+        ),
+        *_target_checks(told, currency),
         _check(
             say("Ends foretold"),
             past["held"].mean() >= 0.8 if len(past) else None,
@@ -559,7 +796,7 @@ def live(
         ),
     ]
     if len(kept):
-        checks.append(
+        found.append(
             _check(
                 say("What this page said before"),
                 bool(kept["held"].mean() >= 0.8),
@@ -570,8 +807,8 @@ def live(
                 ),
             )
         )
-    if len(told.plan) == 1:
-        checks.append(
+    if "spend" not in set(told.plan["measure"]):
+        found.append(
             _check(
                 say("Advertising"),
                 None,
@@ -580,60 +817,106 @@ def live(
                 ),
             )
         )
-    quantiles = dict(
-        zip(
-            (
-                f"{(1 - told.confidence) / 2:.3g}",
-                "0.5",
-                f"{(1 + told.confidence) / 2:.3g}",
-            ),
-            (float(sales[c]) for c in ("low", "end", "high")),
-            strict=True,
+    if told.sales_by != "code":
+        found.append(_marked(told))
+    return tuple(found)
+
+
+def _marked(told: Live) -> Check:
+    """Return how sales are known where no sales line carries the campaign's code."""
+    if told.sales_by:
+        sentence = say(
+            "No sales line carries the code of {campaign}; all sales of its places and categories in its days are counted.",
+            campaign=told.campaign,
         )
+    else:
+        sentence = say(
+            "Sales are not marked with this campaign, and its plan names no place: deliver the code with the sales lines. Sales are left out.",
+        )
+    passed = None if told.sales_by else False
+    return _check(say("Sales of the campaign"), passed, sentence)
+
+
+def _gave_way(raised: Alerts) -> Text:
+    names = measure_names()
+    told = [
+        say("{what} in {region}", what=names[r.series], region=r.region)
+        if r.region
+        else names[r.series]
+        for r in raised.raised.itertuples()
+    ]
+    return Text(", ".join(t.en for t in told), "、".join(t.zh for t in told))
+
+
+def _target_checks(told: Live, currency: str) -> tuple[Check, ...]:
+    """Return whether a target is missed as a fact: cost overspent, or an end too low.
+
+    What is only foretold to miss is named and does not fail it: that would be judged
+    anew each day, and raise false alarms beyond the budget.
+    """
+    plan, names = told.plan[told.plan["target"] > 0], measure_names()
+    if plan.empty:
+        return ()
+    cost = plan["measure"] == "spend"
+    over = told.day >= told.ends
+    missed = plan[(cost & (plan["so_far"] > plan["target"])) | (~cost & over & (plan["so_far"] < plan["target"]))]  # fmt: skip
+    bad = cost & (plan["low"] > plan["target"]) | ~cost & (
+        plan["high"] < plan["target"]
     )
-    foretold = Prediction(
-        name="campaign_sales",
-        target={"campaign": told.campaign},
-        due=told.ends,
-        unit=currency,
-        quantiles=quantiles,
-    )
-    return Finding(
-        room="promotions",
-        headline=headline,
-        checks=tuple(checks),
-        actions=_live_actions(told, raised, waiting, currency=currency),
-        quantity=Quantity(
-            value=float(sales["end"]),
-            low=float(sales["low"]),
-            high=float(sales["high"]),
-            unit=currency,
-            confidence=told.confidence,
-            name=say("Sales at the end"),
-        ),
-        caveats=(
-            say(
-                "Sales are those made under the campaign, not those it added; the page on its lift tells these."
+    off = [names[m] for m in plan.loc[bad, "measure"]]
+    told_names = [
+        say(
+            "{measure} {so_far} against {target}",
+            measure=names[r.measure],
+            so_far=_written(r.measure, r.so_far, currency),
+            target=_written(r.measure, r.target, currency),
+        )
+        for r in missed.itertuples()
+    ]
+    sentence = (
+        say(
+            "Missed: {names}.",
+            names=Text(
+                "; ".join(t.en for t in told_names), "；".join(t.zh for t in told_names)
             ),
-        ),
-        predictions=(foretold,) if told.day < told.ends else (),
-        facts={
-            "alerts": float(len(raised.raised)),
-            "late_cases": float((waiting["late"] & waiting["open"]).sum()),
-        },
+        )
+        if len(missed)
+        else say(
+            "None of its {n} targets is missed yet; by today's ranges these will be: {names}.",
+            n=words.number(len(plan)),
+            names=Text(", ".join(t.en for t in off), "、".join(t.zh for t in off)),
+        )
+        if off
+        else say("None of its {n} targets is missed so far.", n=words.number(len(plan)))
     )
+    passed = False if len(missed) else None if off else True
+    return (_check(say("Own targets"), passed, sentence),)
+
+
+def _written(measure: str, value: float, currency: str) -> Text:
+    if measure in ("sales", "spend"):
+        return words.money(value, currency)
+    return words.number(value, 0)
 
 
 def _live_actions(
-    told: Live, raised: Alerts, waiting: pd.DataFrame, *, currency: str
+    told: Live,
+    raised: Alerts,
+    waiting: pd.DataFrame,
+    *,
+    currency: str,
+    day: dt.date,
 ) -> tuple[Action, ...]:
-    plan, day, who = (
+    plan, rest, who = (
         told.plan.set_index("measure"),
-        told.day,
+        (told.ends - told.day).days,
         say("Marketing") if told.owner in ("", "Marketing") else words.text(told.owner),
     )
     soon, actions = day + dt.timedelta(days=2), []
-    still = raised.raised[raised.raised["still"]]
+    mend = raised.raised["still"] & (
+        (rest > 0) | (raised.raised["series"] == "complaints")
+    )
+    still = raised.raised[mend.astype(bool)]
     for row in still.drop_duplicates("region").itertuples():
         fix = say(FIXES[row.series], region=row.region)
         actions.append(
@@ -648,7 +931,6 @@ def _live_actions(
                 due=soon,
             )
         )
-    rest = (told.ends - day).days
     if (
         rest
         and "spend" in plan.index
@@ -669,7 +951,11 @@ def _live_actions(
                 unit=currency,
             )
         )
-    if rest and plan.loc["sales", "high"] < plan.loc["sales", "target"]:
+    if (
+        rest
+        and "sales" in plan.index
+        and plan.loc["sales", "high"] < plan.loc["sales", "target"]
+    ):
         gap = float(plan.loc["sales", "target"] - plan.loc["sales", "end"])
         actions.append(
             Action(
@@ -717,11 +1003,7 @@ def plan_table(told: Live, currency: str) -> Table:
     names, over = measure_names(), told.day >= told.ends
     rows = []
     for row in told.plan.itertuples():
-        write = (
-            (lambda x: words.money(x, currency))
-            if row.measure in ("sales", "spend")
-            else (lambda x: words.number(x, 0))
-        )
+        write = lambda x, m=row.measure: _written(m, x, currency)  # noqa: E731
         bad = row.low > row.target if row.measure == "spend" else row.high < row.target
         good = (
             row.high <= row.target if row.measure == "spend" else row.low >= row.target
@@ -768,9 +1050,11 @@ def plan_table(told: Live, currency: str) -> Table:
 
 
 def rates_table(found: pd.DataFrame, currency: str) -> Table:
-    """Return rates and costs by region and channel, each with its range."""
+    """Return rates and costs by region and channel, each with its range and target."""
     names = measure_names()
     frame = found.copy()
+    for name in ("region", "channel") if len(found) else ():
+        frame[name] = [v or say("all") for v in found[name]]
     for name in (
         ("click_rate", "order_rate", "click_cost", "order_cost") if len(found) else ()
     ):
@@ -790,18 +1074,21 @@ def rates_table(found: pd.DataFrame, currency: str) -> Table:
     head = {
         "region": _head(say("Region")),
         "channel": _head(say("Channel")),
+        "click_rate": _head(names["click_rate"]),
+        "order_rate": _head(names["order_rate"]),
+        "order_rate_target": _head(say("Target"), "percent", digits=1),
+        "click_cost": _head(names["click_cost"]),
+        "click_cost_target": _head(say("Target"), "money", unit=currency, digits=2),
+        "order_cost": _head(names["order_cost"]),
+        "order_cost_target": _head(say("Target"), "money", unit=currency, digits=2),
         "impressions": _head(say("Views"), "number", digits=0),
         "clicks": _head(say("Clicks"), "number", digits=0),
         "conversions": _head(say("Orders from clicks"), "number", digits=0),
         "spend": _head(say("Cost"), "money", unit=currency),
-        **{
-            n: _head(names[n])
-            for n in ("click_rate", "order_rate", "click_cost", "order_cost")
-        },
     }
     return Table(
         name="campaign_rates",
-        title=say("By region and channel, with ranges"),
+        title=say("By campaign, region and channel, with ranges and targets"),
         frame=frame,
         headings=head,
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HALVES, LEAST_PEOPLE, SURE = 10, 200, 0.9
+OUTCOMES = ("responded", "spend")
 CONTROL, FEATURES = "control", ("purchases", "amount", "days_since")
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
@@ -85,10 +86,11 @@ class Drawn:
 
     Attributes:
         campaign: The campaign, or empty.
-        effects: Rows of `arm_effects` on `responded` and `spend`.
+        effects: Rows of `arm_effects` on `responded` and `spend`, as far as noted.
         balance: Largest difference between arms before the start (`balance`).
         best_arm: Arm that added most spending, or empty.
-        who: Who responds to it, or None where arms are too small.
+        who: Who responds to it, or None where arms are too small or no response is noted.
+        unnoted: Customers without a note on their response, counted as none.
     """
 
     campaign: str
@@ -96,6 +98,7 @@ class Drawn:
     balance: float
     best_arm: str
     who: Responders | None
+    unnoted: int = 0
 
 
 def judge_arms(
@@ -107,6 +110,9 @@ def judge_arms(
     confidence: float = 0.9,
 ) -> Drawn:
     """Return the newest randomised campaign whose outcomes have had time to come in.
+
+    An empty `responded` or `spend` counts as none seen; an outcome that is empty for
+    all customers is not judged, and a campaign without any outcome is passed over.
 
     Args:
         members: Rows of `campaign_members`; the arm `control` got nothing.
@@ -124,6 +130,11 @@ def judge_arms(
             settled.groupby("promotion")["arm"]
             .transform(lambda a: (a == CONTROL).any() and (a != CONTROL).any())
             .astype(bool)
+            & settled[list(OUTCOMES)]
+            .notna()
+            .any(axis=1)
+            .groupby(settled["promotion"])
+            .transform("any")
         ]
         if len(settled)
         else settled
@@ -140,21 +151,23 @@ def judge_arms(
         )
     campaign = settled.sort_values("day")["promotion"].iloc[-1]
     people = with_history(settled[settled["promotion"] == campaign], days)
+    noted = [c for c in OUTCOMES if people[c].notna().any()]
+    unnoted = int(people["responded"].isna().sum())
     people = people.assign(
-        responded=people["responded"].astype(float), spend=people["spend"].fillna(0.0)
+        **{c: pd.to_numeric(people[c]).fillna(0.0).astype(float) for c in noted}
     )
     effects = arm_effects(
-        people, control=CONTROL, outcomes=["responded", "spend"], confidence=confidence
+        people, control=CONTROL, outcomes=noted, confidence=confidence
     )
     best = str(
-        effects[effects["outcome"] == "spend"].set_index("arm")["effect"].idxmax()
+        effects[effects["outcome"] == noted[-1]].set_index("arm")["effect"].idxmax()
     )
     enough = people["arm"].value_counts()[[best, CONTROL]].min() >= LEAST_PEOPLE
     who = (
         responders(
             people, arm=best, control=CONTROL, outcome="responded", features=FEATURES
         )
-        if enough
+        if enough and "responded" in noted
         else None
     )
     return Drawn(
@@ -163,6 +176,7 @@ def judge_arms(
         balance=balance(people, FEATURES),
         best_arm=best,
         who=who,
+        unnoted=unnoted,
     )
 
 

@@ -29,10 +29,7 @@ def weeks(judged: Judged) -> Any:
     first = pd.Timestamp(judged.promotion["starts"].min())
     frame = pd.DataFrame(
         {
-            "week": first
-            + pd.to_timedelta(
-                (np.arange(len(path)) - judged.panel.start) * 7, unit="D"
-            ),
+            "week": first + pd.to_timedelta(path["period"].to_numpy() * 7, unit="D"),
             "actual": path["actual"] * size,
             "expected": path["expected"] * size,
             "low": (path["expected"] - wide).clip(lower=0) * size,
@@ -97,22 +94,24 @@ def smallest_lifts(tests: pd.DataFrame) -> Any:
 
 
 def progress(told: Live) -> Any:
-    """Return sales so far, where they end, and the plan."""
-    plan = told.plan.set_index("measure").loc["sales"]
+    """Return sales so far, where they end, and the plan; clicks where sales are unknown."""
+    measure = str(told.plan["measure"].iloc[0])
+    plan, name = told.plan.set_index("measure").loc[measure], measure_names()[measure]
+    weights = told.weights if measure == "sales" else np.ones(len(told.weights)) / len(told.weights)  # fmt: skip
     days, done = pd.date_range(told.starts, told.ends), len(told.daily)
     ahead = np.concatenate(
         [
             np.zeros(done),
-            np.cumsum(told.weights[done:]) / max(told.weights[done:].sum(), 1e-12),
+            np.cumsum(weights[done:]) / max(weights[done:].sum(), 1e-12),
         ]
     )
-    so_far = told.daily["sales"].cumsum().to_numpy()
+    so_far = told.daily[measure].cumsum().to_numpy()
     grown = np.concatenate([so_far, np.full(len(days) - done, plan["so_far"])])
     frame = pd.DataFrame(
         {
             "day": days,
             "actual": np.concatenate([so_far, np.full(len(days) - done, np.nan)]),
-            "target": plan["target"] * np.cumsum(told.weights),
+            "target": plan["target"] * np.cumsum(weights),
             **{
                 c: grown + ahead * (plan[c] - plan["so_far"])
                 for c in ("end", "low", "high")
@@ -127,9 +126,9 @@ def progress(told: Live) -> Any:
         high="high",
         actual="actual",
         label=say("where it ends"),
-        title=say("Sales so far, where they end, and the target"),
+        title=say("{measure} so far, the end, and the target", measure=name),
         x_title=say("Day"),
-        y_title=say("Sales since the start"),
+        y_title=say("{measure} since the start", measure=name),
     )
     fig.update_layout(legend_y=-0.34)  # days have two lines below the axis
     if pd.notna(plan["target"]):
@@ -140,20 +139,36 @@ def progress(told: Live) -> Any:
             name=say("target"),
             line={"dash": "dash", "width": 1.5},
         )
-    return forms.finish(fig, title=say("Sales so far, where they end, and the target"))
+    return forms.finish(
+        fig, title=say("{measure} so far, the end, and the target", measure=name)
+    )
 
 
 def by_region(found: pd.DataFrame) -> Any:
-    """Return where each region ends, as a share of its own targets."""
+    """Return where each region ends, as a share of its own targets.
+
+    A region where the campaign has just begun is named, without a point.
+    """
     names = measure_names()
     known = found[found["target"] > 0]
     frame = pd.DataFrame(
         {
             "name": [
-                say("{region}: {measure}", region=r, measure=names[m])
-                for r, m in zip(known["region"], known["measure"], strict=True)
+                say(
+                    "{region}: {measure} (too early)"
+                    if late
+                    else "{region}: {measure}",
+                    region=r,
+                    measure=names[m],
+                )
+                for r, m, late in zip(
+                    known["region"], known["measure"], known["late"], strict=True
+                )
             ],
-            **{c: known[c] / known["target"] * 100 for c in ("end", "low", "high")},
+            **{
+                c: known[c].astype(float) / known["target"].astype(float) * 100
+                for c in ("end", "low", "high")
+            },
         }
     )
     return forms.dots(

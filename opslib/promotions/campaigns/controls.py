@@ -26,6 +26,7 @@ def lift(
     least = tests.sort_values("smallest").drop_duplicates("weeks").set_index("weeks")
     cost = judged.money["cost"]
     most = float(max(1000.0, 3 * cost))
+    others = judged.panel.together
 
     def compute(margin: float, cost: float, expected: float, weeks: float) -> Outcome:
         told = worth(judged, margin=margin, cost=cost)
@@ -33,6 +34,13 @@ def lift(
             words.money(x, currency) for x in (told.gain, told.gain_low, told.gain_high)
         ]
         said = {"gain": gain[0], "range": words.between(gain[1], gain[2])}
+        if others:
+            return Outcome(
+                headline=say(
+                    "What the campaign brought alone is not known: {others} ran along with it.",
+                    others=words.Text(", ".join(others), "、".join(others)),
+                )
+            )
         if least.empty:
             return Outcome(
                 headline=say(
@@ -104,7 +112,9 @@ def lift(
         start | {"weeks": max(lengths)},
     ]
     return WhatIf(
-        measure=heading(say("Gain after discount and cost"), "money", currency),
+        measure=None
+        if others
+        else heading(say("Gain after discount and cost"), "money", currency),
         sliders=sliders,
         compute=compute,
         cases=cases,
@@ -132,16 +142,25 @@ def live(told: Live, *, currency: str) -> WhatIf:
         orders = known["conversions"] + (clicks - known["clicks"]) * (1 + rate) * known[
             "conversions"
         ] / max(known["clicks"], 1e-9)
-        return Outcome(
-            headline=say(
+        said = {
+            "clicks": words.number(clicks, 0),
+            "orders": words.number(orders, 0),
+            "cost": words.money(cost, currency),
+        }
+        headline = (
+            say(
                 "It ends with {clicks} clicks and {orders} orders for {cost}, {each} an order.",
-                clicks=words.number(clicks, 0),
-                orders=words.number(orders, 0),
-                cost=words.money(cost, currency),
-                each=words.money(cost / max(orders, 1e-9), currency, 2),
-            ),
-            value=(float(orders),) * 3,
+                each=words.money(cost / orders, currency, 2),
+                **said,
+            )
+            if orders > 0
+            else say(
+                "It ends with {clicks} clicks for {cost}; no orders yet, so nothing can be said of them.",
+                clicks=said["clicks"],
+                cost=said["cost"],
+            )
         )
+        return Outcome(headline=headline, value=(float(orders),) * 3)
 
     start = {"spend": min(usual, most), "rate": 0.0}
     sliders = [

@@ -17,7 +17,9 @@ from opslib.promotions.campaigns.panel import (
     Panel,
     campaign_panel,
     campaign_rows,
+    planned_days,
     quiet_windows,
+    unit_name,
     weekly_units,
 )
 from opslib.promotions.campaigns.placebo import (
@@ -35,11 +37,12 @@ if TYPE_CHECKING:
 
 SEEN = 1.645 + 0.842
 _PRIOR_WINDOWS = 8
+_CREDITED = ("sales", "low", "high", "gain", "gain_low", "gain_high", "break_even")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Worth:
-    """What a campaign brought in money.
+    """What a campaign brought in money; unknown (NaN) where others ran along with it.
 
     Attributes:
         sales: Sales with the campaign less sales without it, after the discount.
@@ -48,7 +51,7 @@ class Worth:
         gain: Margin added, less the discount given and the campaign's cost.
         gain_low: Its lower end.
         gain_high: Its upper end.
-        cost: Cost of the campaign beside the discount.
+        cost: Cost of the campaign beside the discount, for the days and units judged.
         break_even: Lift at which the gain is zero; infinite where no lift pays.
     """
 
@@ -71,7 +74,11 @@ class Judged:
         promotion: Its rows of `promotions`.
         panel: Sales of its weeks and those before, by unit.
         lift: What it added in units.
-        money: Units, amount paid and usual price of its whole weeks, and its cost.
+        money: Units, amount paid and usual price of its whole weeks, and its cost, by
+            the share of its days and units that are judged.
+        days: Days judged (whole weeks).
+        planned: Days from its first start to its last end.
+        pre_weeks: Weeks before the start that were asked for.
         stressed: The stress card.
         methods: One row for each method: method, relative, low, high, taken.
         places: One row for each unit: unit, relative, low, high, units (added).
@@ -82,27 +89,49 @@ class Judged:
     panel: Panel
     lift: Lift
     money: dict[str, float]
+    days: int
+    planned: int
+    pre_weeks: int
     stressed: Stress
     methods: pd.DataFrame
     places: pd.DataFrame
 
 
 def newest(promotions: pd.DataFrame, *, day: dt.date, campaign: str = "") -> str:
-    """Return the campaign asked for, or the newest that is over (or has a whole week).
+    """Return the campaign asked for, or the newest of a week or more that is over.
+
+    Where none is over, the newest that has run for a week. Campaigns under seven days
+    are passed over: a lift is counted in whole weeks.
 
     Raises:
         ValueError: The campaign is unknown, or none has run for a week.
+
+    Example:
+        >>> plan = pd.DataFrame({"promotion": ["LONG", "WEEKEND"], "starts": ["2026-01-05", "2026-01-09"],
+        ...     "ends": ["2026-01-25", "2026-01-11"]})
+        >>> newest(plan, day=dt.date(2026, 1, 31))
+        'LONG'
     """
     if campaign:
         return str(campaign_rows(promotions, campaign)["promotion"].iloc[0])
-    ran = promotions[
-        pd.to_datetime(promotions["starts"]) <= pd.Timestamp(day) - pd.Timedelta(days=6)
+    when = {c: pd.to_datetime(promotions[c]) for c in ("starts", "ends")}
+    by = (
+        promotions.assign(**when)
+        .groupby("promotion")
+        .agg(starts=("starts", "min"), ends=("ends", "max"))
+    )
+    week = pd.Timedelta(days=6)
+    ran = by[
+        (by["starts"] + week <= pd.Timestamp(day)) & (by["ends"] - by["starts"] >= week)
     ]
     if ran.empty:
-        msg = f"no campaign had run for a week on {day}; load promotions that started earlier"
+        msg = (
+            f"no campaign had run for a week on {day} ({len(by)} are known; those under seven days are too short to judge); "
+            "load promotions that started earlier"
+        )
         raise ValueError(msg)
-    over = ran[pd.to_datetime(ran["ends"]) <= pd.Timestamp(day)]
-    found = over if len(over) else ran
+    over = ran[ran["ends"] <= pd.Timestamp(day)]
+    found = (over if len(over) else ran).reset_index()
     return str(found.sort_values(["starts", "promotion"])["promotion"].iloc[-1])
 
 
@@ -124,24 +153,14 @@ def judge_campaign(
         confidence: Coverage of the intervals.
 
     Raises:
-        ValueError: The campaign is unknown, has too short a past, or the history holds
-            fewer than 20 quiet dates and places.
+        ValueError: The campaign is unknown, is too short, has too short a past, or the
+            history holds fewer than 20 quiet dates and places.
     """
     campaign = newest(promotions, day=day, campaign=campaign)
     panel = campaign_panel(
         sales, promotions, campaign=campaign, pre_weeks=pre_weeks, until=day
     )
-    windows = quiet_windows(
-        sales,
-        promotions,
-        weeks=len(panel.frame) - panel.start,
-        until=day + dt.timedelta(days=1),
-        pre_weeks=panel.start,
-    )
-    errors = placebo_errors(
-        windows, size=len(panel.treated), methods=PAGE_METHODS, most=12
-    )
-    stressed = stress(errors, confidence=confidence)
+    stressed = _card(sales, promotions, panel, day=day, confidence=confidence)
     rows = []
     for method in PAGE_METHODS:
         one = lift_of(panel, replace(stressed, taken=method))
@@ -162,6 +181,9 @@ def judge_campaign(
         lift=lift_of(panel, stressed),
         stressed=stressed,
         money=_money(sales, own, panel),
+        days=7 * (len(panel.frame) - panel.start),
+        planned=planned_days(own),
+        pre_weeks=pre_weeks,
         methods=pd.DataFrame(rows),
         places=_places(panel, stressed),
     )
@@ -172,12 +194,14 @@ def worth(judged: Judged, *, margin: float, cost: float | None = None) -> Worth:
 
     Without the campaign, the units would have been sold at the usual price (the mean
     price of the same units before the start). The discount to those who would have
-    bought anyway is so part of what the campaign cost.
+    bought anyway is so part of what the campaign cost. Where other campaigns ran in
+    the same places and weeks, nothing is credited: all but the cost is NaN.
 
     Args:
         judged: What `judge_campaign` returned.
         margin: Share of the usual price that is left after the goods' cost.
-        cost: Cost beside the discount; None for what `promotions` says.
+        cost: Cost beside the discount; None for what `promotions` says of the days and
+            units judged.
 
     Example:
         A lift of a quarter sold 125 units for 9 instead of 100 for 10:
@@ -187,6 +211,8 @@ def worth(judged: Judged, *, margin: float, cost: float | None = None) -> Worth:
     """
     told = judged.money
     cost = told["cost"] if cost is None else cost
+    if judged.panel.together:
+        return Worth(**dict.fromkeys(_CREDITED, float("nan")), cost=cost)
     base = {
         "actual": told["units"],
         "paid": told["paid"],
@@ -223,22 +249,37 @@ def all_campaigns(
     day: dt.date,
     margin: float,
 ) -> pd.DataFrame:
-    """Return every campaign that can be judged: campaign, starts, relative, low, high, sales, gain.
+    """Return every campaign that can be judged, each as its own page would judge it.
 
-    Intervals use the stress card of the campaign on the page; what cannot be judged
-    (too short a past, no place to compare with) is left out.
+    Campaigns as long, in as many places and with as long a past as another share its
+    stress card; what cannot be judged (too short, too short a past, no place to
+    compare with, too few quiet dates) is left out.
+
+    Returns:
+        Newest first: campaign, starts, relative, low, high, sales, gain, gain_low,
+        gain_high, together (campaigns in the same places and weeks, for which sales
+        and gain are NaN).
     """
-    rows = []
+    rows, cards = [], {_shape(judged.panel): judged.stressed}
     for campaign, own in promotions.groupby("promotion", sort=False):
         try:
             panel = campaign_panel(
                 sales,
                 promotions,
                 campaign=str(campaign),
-                pre_weeks=judged.panel.start,
+                pre_weeks=judged.pre_weeks,
                 until=day,
             )
-            lift = lift_of(panel, judged.stressed)
+            shape = _shape(panel)
+            if shape not in cards:
+                cards[shape] = _card(
+                    sales,
+                    promotions,
+                    panel,
+                    day=day,
+                    confidence=judged.stressed.confidence,
+                )
+            lift = lift_of(panel, cards[shape])
         except ValueError:
             continue
         one = replace(judged, panel=panel, lift=lift, money=_money(sales, own, panel))
@@ -252,6 +293,9 @@ def all_campaigns(
                 "high": lift.high,
                 "sales": told.sales,
                 "gain": told.gain,
+                "gain_low": told.gain_low,
+                "gain_high": told.gain_high,
+                "together": ", ".join(panel.together),
             }
         )
     return pd.DataFrame(rows).sort_values("starts", ascending=False, ignore_index=True)
@@ -277,10 +321,9 @@ def design(
         standard error, a share), smallest (lift seen with a chance of 80 %).
     """
     category = str(judged.promotion["category"].iloc[0])
+    before = -int(judged.panel.frame.index[0])
     recent = (
-        weekly_units(sales, origin=day + dt.timedelta(days=1))
-        .iloc[-judged.panel.start :]
-        .mean()
+        weekly_units(sales, origin=day + dt.timedelta(days=1)).iloc[-before:].mean()
     )
     level = recent[[u for u in recent.index if u.split(",")[0] == category]]
     rows = []
@@ -290,7 +333,7 @@ def design(
             promotions,
             weeks=length,
             until=day + dt.timedelta(days=1),
-            pre_weeks=judged.panel.start,
+            pre_weeks=before,
             most=12,
         )
         for size in (1, 2, 3, 4):
@@ -313,6 +356,32 @@ def chance_seen(error: float, lift: float) -> float:
     from scipy.special import ndtr
 
     return float(ndtr(np.log1p(lift) / max(error, 1e-9) - 1.645))
+
+
+def _shape(panel: Panel) -> tuple[int, int, int]:
+    """Return weeks judged, places and weeks before: what a stress card depends on."""
+    return len(panel.frame) - panel.start, len(panel.treated), panel.start
+
+
+def _card(
+    sales: pd.DataFrame,
+    promotions: pd.DataFrame,
+    panel: Panel,
+    *,
+    day: dt.date,
+    confidence: float,
+) -> Stress:
+    """Return the stress card of campaigns of a panel's shape."""
+    weeks, places, before = _shape(panel)
+    windows = quiet_windows(
+        sales,
+        promotions,
+        weeks=weeks,
+        until=day + dt.timedelta(days=1),
+        pre_weeks=before,
+    )
+    errors = placebo_errors(windows, size=places, methods=PAGE_METHODS, most=12)
+    return stress(errors, confidence=confidence)
 
 
 def _best_group(
@@ -388,24 +457,41 @@ def _places(panel: Panel, stressed: Stress) -> pd.DataFrame:
 
 
 def _money(sales: pd.DataFrame, own: pd.DataFrame, panel: Panel) -> dict[str, float]:
-    day = pd.to_datetime(sales["day"])
     first = pd.Timestamp(own["starts"].min())
-    at = (day - first).dt.days // 7
+    at = (pd.to_datetime(sales["day"]) - first).dt.days // 7
     units = (
         sales["category"].fillna("all").astype(str)
         + ", "
         + sales["region"].fillna("all").astype(str)
     )
     mine = units.isin(panel.treated)
-    during = sales[mine & (at >= 0) & (at < len(panel.frame) - panel.start)]
-    before = sales[mine & (at < 0) & (at >= -panel.start)]
-    cost = own["cost"].fillna(0.0).sum() if "cost" in own else 0.0
+    during = sales[mine & at.isin(panel.frame.index[panel.start :])]
+    before = sales[mine & at.isin(panel.frame.index[: panel.start])]
     return {
         "units": float(during["units"].sum()),
         "paid": float(during["amount"].sum()),
         "usual": float(before["amount"].sum() / max(1e-9, before["units"].sum())),
-        "cost": float(cost),
+        "cost": _cost(own, panel, first),
     }
+
+
+def _cost(own: pd.DataFrame, panel: Panel, first: pd.Timestamp) -> float:
+    """Return the cost of a campaign's days that are judged, in the units judged.
+
+    A cost that stands in some rows only is that of all rows together.
+    """
+    if "cost" not in own or own["cost"].isna().all():
+        return 0.0
+    each = own["cost"].astype(float)
+    each = each if each.notna().all() else each.fillna(0.0) * 0 + each.sum() / len(own)
+    last = first + pd.Timedelta(days=7 * (len(panel.frame) - panel.start) - 1)
+    starts, ends = pd.to_datetime(own["starts"]), pd.to_datetime(own["ends"])
+    days = (ends.clip(upper=last) - starts).dt.days + 1
+    judged = [
+        unit_name(r.category, r.region) in panel.treated for r in own.itertuples()
+    ]
+    share = days.clip(lower=0) / ((ends - starts).dt.days + 1)
+    return float((each * share)[judged].sum())
 
 
 def _worth(

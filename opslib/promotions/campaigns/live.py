@@ -41,7 +41,7 @@ WATCHED = {
     "order_rate": ("conversions", "clicks"),
     "click_cost": ("clicks", "spend"),
 }
-QUIET_DAYS, SLACK, REPLAYS = 182, 0.5, 2000
+QUIET_DAYS, SLACK, REPLAYS, LEAST_DAYS = 182, 0.5, 2000, 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +54,14 @@ class Live:
         ends: Its last planned day.
         day: Last day known.
         daily: One row for each day so far: day, and each of `PLANNED`.
-        plan: One row for each of `PLANNED`: measure, target, so_far, due_by_now, share
-            (so far, of the target), end, low, high (where it will end).
+        plan: One row for each of `PLANNED` that was delivered: measure, target, so_far,
+            due_by_now, share (so far, of the target), end, low, high (where it will end).
         confidence: Coverage of the ranges.
         weights: Share of the campaign that each of its days is expected to bring.
         owner: Department that owns it, as delivered.
+        sales_by: `code` where sales lines carry the campaign's code; `places` where none
+            does and all sales of its regions and categories count; empty where the
+            plan names neither, and sales are not followed.
     """
 
     campaign: str
@@ -70,6 +73,7 @@ class Live:
     confidence: float
     weights: np.ndarray
     owner: str
+    sales_by: str = "code"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +129,8 @@ def follow(
     it leaves open of the mean, and that days resemble the days before them.
 
     Args:
-        sales: Rows of `daily_sales`; those of the campaign count.
+        sales: Rows of `daily_sales`; those of the campaign count. Where no row carries
+            its code, all rows of its regions and categories in its days do.
         promotions: Rows of `promotions`, with targets where there are any.
         spend: Rows of `marketing_spend`; those of the campaign count.
         campaign: The campaign, or empty for the newest that has started.
@@ -133,9 +138,47 @@ def follow(
         confidence: Coverage of the ranges.
 
     Raises:
-        ValueError: The campaign is unknown, or has run for less than three days.
+        ValueError: The campaign is unknown, has run for less than three days, or
+            neither its sales nor its spending can be told from the rest.
     """
     own = campaign_rows(promotions, running(promotions, day=day, campaign=campaign))
+    return _follow(
+        sales, own, spend, day=day, confidence=confidence, by=_sales_by(sales, own)
+    )
+
+
+def _sales_by(sales: pd.DataFrame, own: pd.DataFrame) -> str:
+    """Return how a campaign's sales are known: `code`, `places`, or not at all (empty)."""
+    if (sales["promotion"] == own["promotion"].iloc[0]).any():
+        return "code"
+    named = own[["region", "category"]].fillna("").ne("").any(axis=1)
+    return "places" if named.all() else ""
+
+
+def _own_sales(sales: pd.DataFrame, own: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Return a campaign's sales by its code, or of its regions and categories in its days."""
+    if by == "code":
+        return sales[sales["promotion"] == own["promotion"].iloc[0]]
+    found, day = pd.Series(False, index=sales.index), pd.to_datetime(sales["day"])
+    for row in own.itertuples() if by else ():
+        here = day.between(pd.Timestamp(row.starts), pd.Timestamp(row.ends))
+        for name in ("region", "category"):
+            wanted = getattr(row, name)
+            if isinstance(wanted, str) and wanted:
+                here &= sales[name] == wanted
+        found |= here
+    return sales[found]
+
+
+def _follow(
+    sales: pd.DataFrame,
+    own: pd.DataFrame,
+    spend: pd.DataFrame,
+    *,
+    day: dt.date,
+    confidence: float,
+    by: str,
+) -> Live:
     campaign = str(own["promotion"].iloc[0])
     starts, ends = (
         pd.Timestamp(x).date() for x in (own["starts"].min(), own["ends"].max())
@@ -143,17 +186,21 @@ def follow(
     last = min(day, ends)
     checks.at_least(
         (last - starts).days + 1,
-        3,
+        LEAST_DAYS,
         f"days of campaign {campaign!r}",
         "Look again in some days.",
     )
     days = pd.date_range(starts, last)
     mine = {
-        "sales": sales[sales["promotion"] == campaign].assign(
-            sales=lambda t: t["amount"]
-        ),
+        "sales": _own_sales(sales, own, by).assign(sales=lambda t: t["amount"]),
         "spend": spend[spend["promotion"] == campaign],
     }
+    if not by and mine["spend"].empty:
+        msg = (
+            f"nothing of campaign {campaign!r} can be followed: no sales line and no spending carries its code, and its plan "
+            "names no region or category. Deliver the code with sales or spending, or name its places in the plan."
+        )
+        raise ValueError(msg)
     daily = pd.DataFrame(
         {
             m: mine["sales" if m == "sales" else "spend"]
@@ -171,10 +218,9 @@ def follow(
     weights = _weekdays(sales, own, pd.date_range(starts, ends))
     rows = []
     for measure in PLANNED:
-        if measure != "sales" and mine["spend"].empty:
+        if not by if measure == "sales" else mine["spend"].empty:
             continue
-        column = TARGETS[measure]
-        target = float(own[column].sum(min_count=1)) if column in own else float("nan")
+        target = _target(own, measure)
         shares = (
             weights if measure == "sales" else np.full(len(weights), 1 / len(weights))
         )
@@ -203,27 +249,43 @@ def follow(
         confidence=confidence,
         weights=weights,
         owner=owner,
+        sales_by=by,
     )
+
+
+def _target(own: pd.DataFrame, measure: str) -> float:
+    column = TARGETS[measure]
+    return float(own[column].sum(min_count=1)) if column in own else float("nan")
 
 
 def by_region(
     sales: pd.DataFrame, promotions: pd.DataFrame, spend: pd.DataFrame, live: Live
 ) -> pd.DataFrame:
-    """Return the plan of each region of a campaign: region and the columns of `plan`."""
-    parts = []
+    """Return the plan of each region of a campaign: region and the columns of `plan`.
+
+    A region where it has run for less than three days has its targets, and NaN for
+    all that is not known yet; `late` is true there.
+    """
+    parts = [pd.DataFrame(columns=[*live.plan.columns, "region", "late"])]
     for region, own in campaign_rows(promotions, live.campaign).groupby(
         "region", sort=True
     ):
-        part = follow(
-            sales[sales["region"] == region],
-            own,
-            spend[spend["region"] == region],
-            campaign=live.campaign,
-            day=live.day,
-            confidence=live.confidence,
-        )
-        parts.append(part.plan.assign(region=region))
-    return pd.concat(parts, ignore_index=True)
+        late = (live.day - pd.Timestamp(own["starts"].min()).date()).days + 1 < LEAST_DAYS  # fmt: skip
+        if late:
+            part = live.plan[["measure"]].assign(
+                target=[_target(own, m) for m in live.plan["measure"]]
+            )
+        else:
+            part = _follow(
+                sales[sales["region"] == region],
+                own,
+                spend[spend["region"] == region],
+                day=live.day,
+                confidence=live.confidence,
+                by=live.sales_by if live.sales_by == "code" else "places",
+            ).plan
+        parts.append(part.assign(region=region, late=late))
+    return pd.concat([p for p in parts if len(p)] or parts, ignore_index=True)
 
 
 def project(
@@ -345,28 +407,63 @@ def rates(
     campaign: str,
     by: Sequence[str] = ("region", "channel"),
     confidence: float = 0.9,
+    promotions: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return a campaign's rates by region and channel, with ranges.
 
-    The range is of a ratio of daily sums: days, not clicks, are what varies.
+    The range is of a ratio of daily sums: days, not clicks, are what varies. With the
+    campaign's plan, rows of the whole campaign and of each region stand before their
+    parts (the finer columns of `by` are empty there), beside the targets that follow
+    from the plan: cost by clicks, cost by orders, orders by clicks. Clicks per view
+    have none, for no plan holds views.
+
+    Args:
+        spend: Rows of `marketing_spend`.
+        campaign: The campaign.
+        by: Columns to part by, coarsest first.
+        confidence: Coverage of the ranges.
+        promotions: Rows of `promotions`, or None for the finest rows only.
 
     Returns:
         The columns of `by`, impressions, clicks, conversions, spend, and for each of
-        click_rate, order_rate, click_cost and order_cost the value, `_low` and `_high`.
+        click_rate, order_rate, click_cost and order_cost the value, `_low` and `_high`;
+        with a plan also order_rate_target, click_cost_target and order_cost_target.
     """
-    own = spend[spend["promotion"] == campaign]
-    rows = []
-    for key, part in own.groupby(list(by), sort=True):
-        daily = part.groupby("day")[
-            ["impressions", "clicks", "conversions", "spend"]
-        ].sum()
-        row = dict(zip(by, key, strict=True)) | daily.sum().to_dict()
-        for name, (top, bottom) in RATES.items():
-            row[name], row[f"{name}_low"], row[f"{name}_high"] = _ratio(
-                daily[top].to_numpy(float), daily[bottom].to_numpy(float), confidence
-            )
-        rows.append(row)
-    return pd.DataFrame(rows)
+    own, rows = spend[spend["promotion"] == campaign], []
+    for depth in range(len(by) if promotions is None else 0, len(by) + 1):
+        names = list(by[:depth])
+        for key, part in own.groupby(names, sort=True) if names else [((), own)]:
+            if part.empty:
+                continue
+            at = dict(zip(names, key, strict=True))
+            daily = part.groupby("day")[
+                ["impressions", "clicks", "conversions", "spend"]
+            ].sum()
+            row = dict.fromkeys(by, "") | at | daily.sum().to_dict()
+            for name, (top, bottom) in RATES.items():
+                row[name], row[f"{name}_low"], row[f"{name}_high"] = _ratio(
+                    daily[top].to_numpy(float),
+                    daily[bottom].to_numpy(float),
+                    confidence,
+                )
+            if promotions is not None and set(names) <= {"region"}:
+                row |= _rate_targets(campaign_rows(promotions, campaign), at)
+            rows.append(row)
+    return pd.DataFrame(rows).sort_values(list(by), ignore_index=True) if rows else pd.DataFrame()  # fmt: skip
+
+
+def _rate_targets(own: pd.DataFrame, at: dict[str, str]) -> dict[str, float]:
+    """Return the targets of rates that follow from those of sums, for one region or all."""
+    for name, wanted in at.items():
+        own = own[own[name] == wanted]
+    cost, clicks, orders = (
+        _target(own, m) or float("nan") for m in ("spend", "clicks", "conversions")
+    )
+    return {
+        "order_rate_target": orders / clicks,
+        "click_cost_target": cost / clicks,
+        "order_cost_target": cost / orders,
+    }
 
 
 def alerts(
@@ -461,13 +558,21 @@ def voices(
 ) -> pd.DataFrame:
     """Return inquiries and complaints of a campaign, with how long each has waited.
 
+    Args:
+        cases: Rows of `service_cases`.
+        campaign: The campaign.
+        day: Today, also where the campaign is over; cases opened later do not count.
+        answer_days: Days within which a case should be answered.
+        solve_days: Days within which a case should be solved.
+
     Returns:
         case, kind, reason, owner, opened, open (not resolved, or reopened since),
         waits (days since it was opened, to its end or to today), late (an answer or a
         solution that took, or takes, longer than allowed).
     """
-    own = cases[cases["promotion"] == campaign].copy()
     today = pd.Timestamp(day)
+    known = pd.to_datetime(cases["opened"]) <= today
+    own = cases[(cases["promotion"] == campaign) & known].copy()
     resolved = pd.to_datetime(own["resolved"])
     again = pd.to_datetime(own["reopened"]).gt(resolved.fillna(pd.Timestamp.max))
     own["open"] = resolved.isna() | again
@@ -485,18 +590,24 @@ def score_kept(
 ) -> pd.DataFrame:
     """Return sales ends that earlier runs foretold and that are known now, with `held`.
 
+    Campaigns whose code no sales line carries are left out: their fact is not known.
+
     Args:
         kept: What the desk's `record` gives for `campaign_sales`.
         sales: Rows of `daily_sales`.
         day: Last day known.
     """
     levels = sorted((c for c in kept if c.startswith("q")), key=lambda c: float(c[1:]))
-    due = kept[pd.to_datetime(kept["due"]) <= pd.Timestamp(day)] if len(kept) else kept
-    facts = (
-        due["campaign"].map(sales.groupby("promotion")["amount"].sum())
-        if len(due)
-        else []
+    total = sales.groupby("promotion")["amount"].sum()
+    due = (
+        kept[
+            (pd.to_datetime(kept["due"]) <= pd.Timestamp(day))
+            & kept["campaign"].isin(total.index)
+        ]
+        if len(kept)
+        else kept
     )
+    facts = due["campaign"].map(total) if len(due) else []
     return (
         due.assign(held=facts.between(due[levels[0]], due[levels[-1]]))
         if len(due)

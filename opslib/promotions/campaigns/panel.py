@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -28,12 +28,19 @@ class Panel:
             mean sales before the start for indexed ones.
         treated: Units that had the campaign; empty for a quiet window.
         start: Row of the first period with the campaign.
+        together: Other campaigns that ran in the same units in the periods judged, so
+            that the effect is that of all; empty where the campaign stands alone.
+        left_out: Units of the campaign that are not judged, for another campaign.
+        masked: Periods before the start left out, for another campaign.
     """
 
     frame: pd.DataFrame
     sizes: pd.Series
     treated: tuple[str, ...]
     start: int
+    together: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    masked: int = 0
 
     @property
     def outcome(self) -> np.ndarray:
@@ -98,8 +105,13 @@ def campaign_panel(
 
     Weeks are counted from the campaign's first day, so its weeks are whole. A unit is
     a category in a region; each is divided by its mean before the start, so that an
-    effect is a share of what was sold before. Units with another campaign in the weeks
-    used, or with too few sales to carry an index, are left out.
+    effect is a share of what was sold before. Units to compare with that had another
+    campaign in the weeks used, or too few sales to carry an index, are left out.
+
+    Where a unit of the campaign itself had another one before the start, those weeks
+    are left out for all (or the unit, where too few weeks would be left). Where it had
+    another one in the weeks judged, the unit is left out; where that holds for all of
+    them, all are kept and `together` names the campaigns that cannot be told apart.
 
     Args:
         sales: Rows of `daily_sales`: day, region, category, units, amount.
@@ -110,13 +122,21 @@ def campaign_panel(
         until: Last day to use, or None for all.
 
     Raises:
-        ValueError: The campaign is unknown, starts too early, has no whole week yet,
-            or no unit is left to compare with.
+        ValueError: The campaign is unknown, is too short for a whole week, starts too
+            early or had others before it all along, has no whole week yet, or no unit
+            is left to compare with.
     """
     checks.columns(sales, ["day", "region", "category", value], "sales")
     checks.at_least(pre_weeks, LEAST_BEFORE, "pre_weeks", "Ask for more.")
     own = campaign_rows(promotions, campaign)
     first = pd.Timestamp(own["starts"].min())
+    planned = planned_days(own)
+    if planned < 7:
+        msg = (
+            f"campaign {campaign!r} lasts {planned} days, too short for whole weeks; a lift is counted in weeks of "
+            "seven days. Leave campaign empty for the newest that is long enough, or follow it on the page of the live campaign."
+        )
+        raise ValueError(msg)
     last = pd.to_datetime(sales["day"]).max()
     last = min(
         last, pd.Timestamp(own["ends"].max()), pd.Timestamp(periods.day(until or last))
@@ -133,15 +153,26 @@ def campaign_panel(
             f"at least {LEAST_BEFORE} are needed. Load earlier weeks."
         )
         raise ValueError(msg)
+    window = wide.loc[-min(pre_weeks, known) : weeks - 1]
+    rest = promotions[promotions["promotion"] != campaign]
     treated = [unit_name(r.category, r.region) for r in own.itertuples()]
-    busy = busy_units(
-        promotions[promotions["promotion"] != campaign],
-        origin=first.date(),
-        low=-min(pre_weeks, known),
-        high=weeks,
+    busy = _busy_weeks(rest, origin=first.date(), units=treated, weeks=window.index)
+    shared = busy[busy["week"] >= 0]
+    alone = [u for u in treated if u not in set(shared["unit"]) and u in window]
+    kept, rows = _quiet_base(window, busy, alone or treated, campaign)
+    panel = indexed(
+        window.loc[rows],
+        treated=kept,
+        leave_out=busy_units(
+            rest, origin=first.date(), low=int(window.index[0]), high=weeks
+        )
+        | set(treated),
     )
-    return indexed(
-        wide.loc[-min(pre_weeks, known) : weeks - 1], treated=treated, leave_out=busy
+    return replace(
+        panel,
+        together=() if alone else tuple(sorted(set(shared["promotion"]))),
+        left_out=tuple(sorted(set(busy["unit"]) - set(kept))),
+        masked=len(window) - len(rows),
     )
 
 
@@ -156,6 +187,18 @@ def campaign_rows(promotions: pd.DataFrame, campaign: str) -> pd.DataFrame:
         msg = f"campaign {campaign!r} is not among {sorted(promotions['promotion'].unique())}"
         raise ValueError(msg)
     return own
+
+
+def planned_days(own: pd.DataFrame) -> int:
+    """Return the days from the first start to the last end of a campaign's rows.
+
+    Example:
+        >>> planned_days(pd.DataFrame({"starts": ["2026-01-05"], "ends": ["2026-01-11"]}))
+        7
+    """
+    return (
+        pd.Timestamp(own["ends"].max()) - pd.Timestamp(own["starts"].min())
+    ).days + 1
 
 
 def quiet_windows(
@@ -257,3 +300,47 @@ def indexed(
     return make_panel(
         wide[kept] / level[kept], treated=own, start=start, sizes=level[kept]
     )
+
+
+def _busy_weeks(
+    rest: pd.DataFrame, *, origin: dt.date, units: Sequence[str], weeks: pd.Index
+) -> pd.DataFrame:
+    """Return unit, week and promotion of other campaigns in some units, within weeks."""
+    rows = [
+        (unit_name(r.category, r.region), week, str(r.promotion))
+        for r in rest.itertuples()
+        if unit_name(r.category, r.region) in units
+        for week in range(
+            (pd.Timestamp(r.starts) - pd.Timestamp(origin)).days // 7,
+            (pd.Timestamp(r.ends) - pd.Timestamp(origin)).days // 7 + 1,
+        )
+        if weeks[0] <= week <= weeks[-1]
+    ]
+    return pd.DataFrame(rows, columns=["unit", "week", "promotion"])
+
+
+def _quiet_base(
+    window: pd.DataFrame, busy: pd.DataFrame, units: list[str], campaign: str
+) -> tuple[list[str], list[int]]:
+    """Return the units to judge and the weeks in which none of them had another campaign.
+
+    Units with most such weeks before the start go first, until enough weeks are left.
+
+    Raises:
+        ValueError: Too few weeks are left even for one unit.
+    """
+    before = busy[busy["week"] < 0]
+    kept = list(units)
+    while True:
+        hit = before[before["unit"].isin(kept)]
+        rows = [w for w in window.index if w not in set(hit["week"])]
+        free = sum(w < 0 for w in rows)
+        if free >= LEAST_BEFORE:
+            return kept, rows
+        if len(kept) == 1:
+            msg = (
+                f"campaign {campaign!r} has {free} weeks before it without another campaign ({', '.join(sorted(set(hit['promotion'])))}) "
+                f"in its places; at least {LEAST_BEFORE} are needed. Ask for more pre_weeks."
+            )
+            raise ValueError(msg)
+        kept.remove(hit.groupby("unit")["week"].nunique().idxmax())
