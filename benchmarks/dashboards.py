@@ -34,12 +34,14 @@ EYE = """window.seen={};(function eye(){
  if(!window.seen.live)setTimeout(eye,10);})();"""
 TURN = """()=>new Promise(done=>{
  const live=document.querySelector(".ops-live"),read=()=>live.querySelector("[data-curve]");
- const handle=live.querySelector(".noUi-handle,.widget-checkbox input"),before=read().dataset.curve,begun=performance.now();
+ const handle=live.querySelector(".noUi-handle,.widget-checkbox input"),before=read()?.dataset.curve,begun=performance.now();
  const eye=new MutationObserver(()=>{if(read()&&read().dataset.curve!==before){eye.disconnect();
    requestAnimationFrame(()=>done(performance.now()-begun));}});
  eye.observe(live,{childList:true,subtree:true});
  if(handle.type==="checkbox")handle.click();
- else handle.dispatchEvent(new KeyboardEvent("keydown",{key:window.benchKey,bubbles:true}));
+ else{
+   const full=handle.getAttribute("aria-valuenow")===handle.getAttribute("aria-valuemax");
+   handle.dispatchEvent(new KeyboardEvent("keydown",{key:full?"ArrowLeft":window.benchKey,bubbles:true}));}
  setTimeout(()=>done(null),20000);})"""
 
 
@@ -144,7 +146,7 @@ def _latency(browser, port: int, pages: tuple[str, ...]) -> float:
             key = "ArrowLeft" if at % 2 else "ArrowRight"
             page.evaluate(f"window.benchKey={key!r}")
             told = page.evaluate(TURN)
-            times += [told] if told is not None else []
+            times += [20_000 if told is None else told]
             page.wait_for_timeout(150)
         page.close()
         if not times:

@@ -674,10 +674,14 @@ def journeys(credit: Credit, *, day: dt.date) -> Finding:
         day: Day of the data.
 
     Raises:
-        ValueError: There is no path.
+        ValueError: There is no path, or none ended in a purchase.
     """
     if not len(credit.shares):
-        msg = "no path was delivered; load touchpoints: one row for each contact of a visitor"
+        msg = (
+            f"none of {credit.ended:.0f} paths ended in a purchase; deliver touchpoints that say who bought (`converted`)"
+            if credit.ended
+            else "no path was delivered; load touchpoints: one row for each contact of a visitor"
+        )
         raise ValueError(msg)
     shares = credit.shares
     top, gap = (

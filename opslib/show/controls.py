@@ -126,7 +126,7 @@ def cases_html(told: dict[str, Any], language: str = "en") -> str:
         for r in told["rows"]
     )
     return (
-        '<div class="ops ops-table-box"><table class="ops-table">'
+        f'<div class="ops ops-table-box" tabindex="0" role="group" aria-label="{escape(result)}"><table class="ops-table">'
         f"<thead><tr>{heads}<th>{escape(result)}</th></tr></thead><tbody>{rows}</tbody></table></div>"
     )
 

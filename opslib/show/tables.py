@@ -78,7 +78,7 @@ def render(told: dict[str, Any], language: str = "en") -> str:
         more = f'<p class="ops-more">{escape(left.in_language(language))}</p>'
     return (
         f'<div class="ops"><p class="ops-table-title">{escape(title)}</p>'
-        f'<div class="ops-table-box"><table class="ops-table"><thead><tr>{heads}</tr></thead>'
+        f'<div class="ops-table-box" tabindex="0" role="group" aria-label="{escape(title)}"><table class="ops-table"><thead><tr>{heads}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>{more}</div>"
     )
 
