@@ -151,5 +151,5 @@ def test_paths_without_any_purchase_give_an_empty_credit(paths):
     assert list(told.shares) == list(promotions.credit_paths(paths).shares)
     assert told.conversions == 0
     assert told.ended == paths["nulls"].sum()
-    with pytest.raises(ValueError, match="none of .* paths ended in a purchase"):
+    with pytest.raises(ValueError, match=r"none of .* paths ended in a purchase"):
         answer.journeys(told, day=pd.Timestamp("2026-01-05").date())
