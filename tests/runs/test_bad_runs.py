@@ -188,43 +188,25 @@ def test_predictions_are_kept_and_read_back_with_the_day_they_were_made(demo_hom
     assert ledger.frame("demo", "n", before=dt.date(2026, 6, 20)).empty
 
 
-def test_a_disk_full_at_the_last_word_is_a_failure_and_loses_nothing(
-    demo_home, monkeypatch
-):
-    _list(_notebook("good", SHOW))
-    close = manifest.close
-
-    def full(*given):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(manifest, "close", full)
-    batch, by = _run()
-    assert by["good"]["exit"] == "cell error"
-    assert "No space left" in by["good"]["message"]
-    assert batch.exit_code == 1
-    monkeypatch.setattr(manifest, "close", close)
-    _, by = _run()
-    assert by["good"]["exit"] == "ok"
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", ["before", "after", "at the last word"])
 def test_a_full_disk_is_a_record_not_a_crash(demo_home, monkeypatch, when):
     _list(_notebook("good", SHOW))
-    begin = manifest.begin
+    step = "close" if when == "at the last word" else "begin"
+    whole = getattr(manifest, step)
 
     def full(*given):
-        if when == "before":
+        if when != "after":
             raise OSError(28, "No space left on device")
-        working = begin(*given)
+        working = whole(*given)
         (working / "notebook.ipynb").symlink_to("/dev/full")
         return working
 
-    monkeypatch.setattr(manifest, "begin", full)
+    monkeypatch.setattr(manifest, step, full)
     batch, by = _run()
     assert by["good"]["exit"] == "cell error"
     assert "No space left" in by["good"]["message"]
     assert batch.exit_code == 1
-    monkeypatch.setattr(manifest, "begin", begin)
+    monkeypatch.setattr(manifest, step, whole)
     _, by = _run()
     assert by["good"]["exit"] == "ok"
 
