@@ -64,7 +64,6 @@ class Entry:
 
 def entries() -> dict[str, Entry]:
     """Return the notebooks of the list by name, in order."""
-    told = yaml.safe_load((places.notebooks() / "gallery.yaml").read_text("utf-8"))
     return {
         e["name"]: Entry(
             name=e["name"],
@@ -76,14 +75,21 @@ def entries() -> dict[str, Entry]:
             helps=tuple(e.get("helps", ())),
             presets=e.get("presets", {}),
         )
-        for e in told["notebooks"]
+        for e in _told()["notebooks"]
     }
+
+
+def _told() -> Any:
+    """Return the list as it stands in its file; a page asks for it at every visit."""
+    return yaml.load(
+        (places.notebooks() / "gallery.yaml").read_text("utf-8"),
+        getattr(yaml, "CSafeLoader", yaml.SafeLoader),
+    )
 
 
 def parameter_names() -> dict[str, Text]:
     """Return how a form names each parameter."""
-    told = yaml.safe_load((places.notebooks() / "gallery.yaml").read_text("utf-8"))
-    return {name: text(label) for name, label in told.get("parameters", {}).items()}
+    return {name: text(label) for name, label in _told().get("parameters", {}).items()}
 
 
 def chosen(names: list[str] | None) -> list[Entry]:

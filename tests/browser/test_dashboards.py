@@ -92,14 +92,13 @@ def test_the_report_shows_at_once_and_sliders_follow_without_a_jump(
 ):
     for width in (1200, 390):
         page = _page(browser, width)
-        begun = time.monotonic()
         page.goto(open_server.address + SLIDERS, wait_until="commit")
         page.wait_for_selector(".ops-headline")
-        at_once = time.monotonic() - begun
         said, stood = page.inner_text(".ops-headline >> nth=0"), _places(page)
         page.wait_for_selector(".ops-slot table")
         page.wait_for_selector(".ops-live .noUi-handle", timeout=120_000)
-        assert at_once < (time.monotonic() - begun) / 2
+        painted = page.evaluate("performance.getEntriesByType('paint')[0].startTime")
+        assert painted < float(page.get_attribute("html", "data-live"))
         assert page.inner_text(".ops-headline >> nth=0") == said
         assert _places(page) == stood, "it jumped"
         assert page.locator("[aria-live=polite] [data-setting]").count() == 1
@@ -249,12 +248,12 @@ def test_a_live_part_that_fails_says_so_and_leaves_the_answer(
 
 def test_a_page_without_sliders_keeps_no_kernel(company, serve_again):
     with serve_again(company) as served:
-        before = len(_kernels(served))
-        status, text = served.visit().open(f"{NO_SLIDERS}?cover_weeks=7")
-        assert status == 200
-        assert "ops.done()" in text
+        time.sleep(3)  # one kernel waits for the first visit
+        before, visit = len(_kernels(served)), served.visit()
+        kernel = visit.kernel(f"{NO_SLIDERS}?cover_weeks=7")
         for _ in range(60):
-            if len(_kernels(served)) <= max(1, before):
+            ended = visit.open(f"/alive/{kernel}")[0] == 404
+            if ended and len(_kernels(served)) <= before:
                 break
             time.sleep(0.5)
         else:

@@ -1,22 +1,34 @@
 """Parts of the dashboards without a server: readers, wishes, notebooks, messages."""
 
 import ast
+import asyncio
 import builtins
+import gzip
 import hmac
 import json
+import os
+import re
 import time
 from types import SimpleNamespace
 
 import nbformat
 import pytest
+import voila.paths
 from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
+from voila.utils import get_voila_labextensions_path
 
 from opslib import desk, places, show
-from opslib.errors import ContractError, MissingDataError, ParameterError
+from opslib.errors import (
+    ContractError,
+    MissingDataError,
+    OpslibError,
+    ParameterError,
+)
 from opslib.publish import dashboards
-from opslib.publish.dashboards import books, live, readers, wire
+from opslib.publish.dashboards import books, boot, live, readers, wire
 from opslib.runs import listing
 from opslib.runs.score import comments
+from opslib.warehouse import access
 
 PASSWORD = "a long enough word"
 
@@ -181,17 +193,79 @@ def test_the_kept_lines_ask_the_same_what_if_as_the_whole(demo_home, monkeypatch
     assert told[0] == told[1]
 
 
-def test_the_kernel_of_a_page_learns_no_secret(demo_home, monkeypatch):
+class _Kernels(dict):
+    """Stands in for a manager of kernels; keeps what each was started with."""
+
+    alive = True
+
+    async def start_kernel(self, *, kernel_id, env, **_):
+        self[kernel_id] = env
+        return kernel_id
+
+    def get_kernel(self, _):
+        return self
+
+    async def is_alive(self):
+        return self.alive
+
+
+def test_one_kernel_waits_for_the_next_visit_and_may_see_nothing(monkeypatch):
     monkeypatch.setenv("OPSLIB_KEY", "sealed")
     monkeypatch.setenv("OPS_HOOK", "https://hook")
+    settings, made = {"cells": {}, "ready": ""}, _Kernels()
+    for _ in range(3):
+        asyncio.run(live.keep_ready(settings, made))
+    assert list(made) == [settings["ready"]]
+    env = made[settings["ready"]]
+    assert env["OPSLIB_VIEWS"] == ""
+    assert not {"OPSLIB_KEY", "OPS_HOOK", "OPSLIB_SCOPE"} & set(env)
+    made.alive = False
+    settings["cells"] = {"a page": "at work"}
+    asyncio.run(live.keep_ready(settings, made))
+    assert len(made) == 1
+    settings["cells"] = {}
+    asyncio.run(live.keep_ready(settings, made))
+    assert len(made) == 2
+    assert settings["ready"] == list(made)[-1]
+
+
+def test_a_kernel_that_waits_is_refused_every_view(monkeypatch):
+    monkeypatch.setenv("OPSLIB_VIEWS", "")
+    with pytest.raises(OpslibError, match="outside what you may see"):
+        access.scope_of("demo")
+
+
+def test_the_kernel_of_a_page_learns_its_view_and_no_more(demo_home, monkeypatch):
+    names = ("OPSLIB_VIEWS", "OPSLIB_TABLES", "OPSLIB_SCOPE", "OPSLIB_KEY")
+    monkeypatch.setenv("OPSLIB_KEY", "sealed")
     asked = live.wish("demo@north", "inventory/stock_health", {})
-    told = live.environment(asked, readers.Reader(name="li", views=("demo@north",)))
-    assert told["OPSLIB_VIEWS"] == "demo@north"
-    assert "OPSLIB_KEY" not in told
-    assert "OPS_HOOK" not in told
-    assert "OPSLIB_SCOPE" not in told
+
+    def becomes(reader):
+        source = live.first_cell(asked, reader).source
+        with monkeypatch.context() as kernel:
+            kernel.setattr(os, "environ", {"OPSLIB_VIEWS": ""})
+            exec(source, {})
+            return {name: os.environ[name] for name in names if name in os.environ}
+
+    tables = ",".join(asked.entry.tables)
+    plain = becomes(readers.Reader(name="li", views=("demo@north",)))
+    assert plain == {"OPSLIB_VIEWS": "demo@north", "OPSLIB_TABLES": tables}
     seer = readers.Reader(name="w", views=("demo@north",), personal=True)
-    assert live.environment(asked, seer)["OPSLIB_SCOPE"] == "personal"
+    told = {"OPSLIB_SCOPE": "personal", "OPSLIB_KEY": "sealed"}
+    assert becomes(seer) == {"OPSLIB_VIEWS": "demo@north", **told}
+
+
+def test_scripts_start_early_and_leave_out_what_sliders_do_not_need():
+    found = voila.paths.collect_static_paths(["voila", "nbconvert"], "base")
+    _, packed = boot.bundle(tuple(found), tuple(get_voila_labextensions_path([])))
+    text = gzip.decompress(packed).decode()
+    for name in boot.LEFT_OUT:
+        assert f'i("{name}",' in text
+        assert re.search(rf'i\("{name}","[\d.]+",\(\(\)=>Promise\.resolve', text), name
+    for before, after in boot.EARLY.items():
+        assert before not in text
+        assert text.count(after) == 1
+    assert len(text) < 2_600_000
 
 
 def _sent(kind, content, channel="shell"):

@@ -7,6 +7,7 @@ contents, pre-heating and overrides of template and theme are not there.
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import json
 import re
@@ -15,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import tornado.web
 from jupyter_server.base.handlers import FileFindHandler
+from jupyter_server.services.kernels.handlers import KernelHandler
 from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
+from tornado.ioloop import PeriodicCallback
 from traitlets.config import Config
 from voila.app import Voila
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
@@ -30,6 +33,7 @@ from opslib.runs import clients, kernels
 if TYPE_CHECKING:
     from pathlib import Path
 
+READY_MS = 1000
 OPEN = ("/sign-in",)
 KERNEL = r"(?P<kernel_id>[0-9a-f-]{36})"
 _WHOSE = re.compile(
@@ -92,6 +96,7 @@ class Dashboards(Voila):
             "local": self.gatekeeper.local,
             "owners": {},
             "cells": {},
+            "ready": "",
             "scripts": (tuple(self.static_paths), tuple(self.labextensions_path)),
             "turn": asyncio.Semaphore(live.AT_ONCE),
             "told": self.voila_configuration,
@@ -115,7 +120,7 @@ class Dashboards(Voila):
             (r"/comment", doors.Comment),
             (rf"/said/{view}/([0-9a-f]+)", doors.Said),
             (r"/alive/([0-9a-f-]{36})", doors.Alive),
-            (rf"/api/kernels/{KERNEL}", boot.Ready),
+            (rf"/api/kernels/{KERNEL}", KernelHandler),
             (rf"/api/kernels/{KERNEL}/channels", KernelWebsocketHandler),
             (rf"/voila/api/shutdown/{KERNEL}", VoilaShutdownKernelHandler),
             (r"/voila/scripts/([0-9a-f]+)\.js", boot.Scripts),
@@ -128,6 +133,8 @@ class Dashboards(Voila):
         self.connection_dir = tempfile.mkdtemp(prefix="opslib_")
         self.app = Gate(**self.init_settings())
         self.app.add_handlers(".*$", self.init_handlers())
+        ready = functools.partial(live.keep_ready, self.app.settings, self.kernel_manager)  # fmt: skip
+        PeriodicCallback(ready, READY_MS).start()
         self.tell(self.display_url)
         self.listen()
 
@@ -140,34 +147,35 @@ class Dashboards(Voila):
 
 def settings(address: str, port: int, idle: int) -> Config:
     """Return the configuration of the server."""
-    told = Config()
-    told.Voila.ip, told.Voila.port, told.Voila.port_retries = address, port, 0
-    told.Voila.root_dir = str(places.notebooks())
-    told.Voila.open_browser = False
-    told.Voila.log_level = "WARN"
-    told.Voila.config_file_paths = []
-    told.Voila.identity_provider_class = readers.Known
-    told.Voila.kernel_websocket_connection_class = wire.Wire
-    told.VoilaConfiguration.template = "opslib"
-    told.VoilaConfiguration.allow_template_override = "NO"
-    told.VoilaConfiguration.allow_theme_override = "NO"
-    # Tracebacks reach our template only, which logs them under a reference.
-    told.VoilaConfiguration.show_tracebacks = True
-    told.VoilaConfiguration.strip_sources = True
-    told.VoilaConfiguration.extension_allowlist = [
-        "@voila-dashboards/widgets-manager8",
-        "@jupyter-widgets/jupyterlab-manager",
-    ]
-    told.VoilaExecutor.timeout = 600
-    told.MultiKernelManager.default_kernel_name = kernels.NAME
-    told.MultiKernelManager.kernel_manager_class = f"{__name__}.Kernel"
-    # A kernel that died is not replaced by an empty one: the page says so and asks.
-    told.KernelManager.autorestart = False
-    told.MappingKernelManager.cull_interval = min(60, idle)
-    told.MappingKernelManager.cull_idle_timeout = idle
-    told.MappingKernelManager.cull_connected = True
-    told.MappingKernelManager.buffer_offline_messages = False
-    return told
+    return Config({
+        "Voila": {
+            "ip": address, "port": port, "port_retries": 0, "open_browser": False,
+            "root_dir": str(places.notebooks()), "log_level": "WARN",
+            "config_file_paths": [], "identity_provider_class": readers.Known,
+            "kernel_websocket_connection_class": wire.Wire,
+        },
+        "VoilaConfiguration": {
+            "template": "opslib",
+            "allow_template_override": "NO", "allow_theme_override": "NO",
+            # Tracebacks reach our template only, which logs them under a reference.
+            "show_tracebacks": True, "strip_sources": True,
+            "extension_allowlist": [
+                "@voila-dashboards/widgets-manager8",
+                "@jupyter-widgets/jupyterlab-manager",
+            ],
+        },
+        "VoilaExecutor": {"timeout": 600},
+        "MultiKernelManager": {
+            "default_kernel_name": kernels.NAME,
+            "kernel_manager_class": f"{__name__}.Kernel",
+        },
+        # A kernel that died is not replaced by an empty one: the page says so and asks.
+        "KernelManager": {"autorestart": False},
+        "MappingKernelManager": {
+            "cull_interval": min(60, idle), "cull_idle_timeout": idle,
+            "cull_connected": True, "buffer_offline_messages": False,
+        },
+    })  # fmt: skip
 
 
 def write_template() -> Path:

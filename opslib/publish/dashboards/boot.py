@@ -1,21 +1,20 @@
 """This module owns the scripts of the live part: Voila's, in one piece, while a kernel works.
 
 Voila's own page asks for some ninety files, one wave after the other, once every cell
-has run. Here they come as one file that starts right behind the kept report; it stands
-still at its question for the kernel, which is answered when the cells have run.
+has run. Here they come as one file that starts right behind the kept report, connects to the
+kernel as soon as there is one, and shows its widgets when the cells have run.
 """
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import hashlib
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jupyter_server.services.kernels.handlers import KernelHandler
 from voila.utils import get_page_config
 
 from opslib.publish.dashboards import doors
@@ -24,15 +23,28 @@ from opslib.publish.dashboards import doors
 # called otherwise in another version is fetched by Voila's loader as ever. A test in
 # the browser counts what is still fetched.
 PARTS = {
-    "": """73 143 225 431 457 614 630 1187 1601 1621 1670 1996 2121 2296 2772 2829 2930
-        3144 3249 3307 3311 3459 3649 3916 3989 3992 4041 4135 4173 4222 4371 4486 4653
-        4729 4875 4972 5044 5312 5688 5764 5767 5992 6008 6049 6074 6305 6382 6468 6573
-        7155 7245 7259 7393 7483 7556 7598 7770 7883 8017 8135 8487 8766 8773 8862 8925
-        9081 9151 9212 9582 9684 9890 9981""",
+    "": """143 431 1621 1670 3311 3459 3649 3916 3989 3992 4041 4135 4729 5312 5688
+        5764 6049 6382 6468 6573 7155 7483 7556 7883 8135 8487 8766 8925
+        9151 9212 9582 9684 9890 9981""",
     "@jupyter-widgets/jupyterlab-manager": "7 32 84 121 160 170 452 704 718 967",
     "@voila-dashboards/widgets-manager8": "496 883",
 }
-LONGEST_WAIT = 600
+# Voila starts with all of JupyterLab that an extension might ask for: half of its
+# scripts. What sliders have no use for is answered by an object that has every name.
+LEFT_OUT = (
+    "@jupyterlab/codemirror", "@jupyterlab/codemirror-extension", "@jupyterlab/console",
+    "@jupyterlab/docregistry", "@jupyterlab/javascript-extension",
+    "@jupyterlab/json-extension", "@jupyterlab/logconsole", "@jupyterlab/mainmenu",
+    "@jupyterlab/markedparser-extension", "@jupyterlab/mathjax-extension",
+    "@jupyterlab/mathjax2-extension", "@jupyterlab/notebook",
+    "@jupyterlab/settingregistry", "@jupyterlab/vega5-extension", "@lumino/datagrid",
+    "react-dom",
+)  # fmt: skip
+_SHARED = r'i\("({})","([\d.]+)",\(\(\)=>(?:(?!i\(").)*?x\(\d+\)\)\)\)\)'.format("|".join(LEFT_OUT))  # fmt: skip
+EARLY = {
+    'window.addEventListener("load",(async function(){const': "ops.start((async function(){const",
+    "e.started.then((()=>{": "Promise.all([e.started,ops.told]).then((()=>{",
+}
 
 
 @cache
@@ -54,9 +66,22 @@ def bundle(static: tuple[str, ...], extensions: tuple[str, ...]) -> tuple[str, b
         ]
     for last in ("voila-style.js", "voila.js"):
         found += [p for p in (Path(s) / last for s in static) if p.is_file()][:1]
-    text = "\n;".join(p.read_text("utf-8") for p in found)
+    text = early("\n;".join(p.read_text("utf-8") for p in found))
     packed = gzip.compress(text.encode(), compresslevel=6, mtime=0)
     return hashlib.sha256(packed).hexdigest()[:16], packed
+
+
+def early(text: str) -> str:
+    """Return Voila's scripts, made to start at once instead of when the page is whole.
+
+    They connect to the kernel while it works, and look for widgets when the page says
+    that all are there. In a version that is written otherwise they start as ever.
+    """
+    text = re.sub(_SHARED, r'i("\1","\2",(()=>Promise.resolve((()=>ops.none))))', text)
+    if all(text.count(before) == 1 for before in EARLY):
+        for before, after in EARLY.items():
+            text = text.replace(before, after)
+    return text
 
 
 def start(handler: Any, kernel: str) -> str:
@@ -65,14 +90,13 @@ def start(handler: Any, kernel: str) -> str:
     told = get_page_config(
         base_url="/", settings=settings, log=handler.log, voila_configuration=settings["told"],
     ) | {"baseUrl": "/", "kernelId": kernel}  # fmt: skip
-    name, _ = bundle(*settings["scripts"])
     entries = [
         f"/voila/labextensions/{e['name']}/{e['load']}"
         for e in told["federated_extensions"]
     ]
     return (
         f'<script id="jupyter-config-data" type="application/json">{doors.script_json(told)}</script>'
-        f"<script>ops.kernel({json.dumps(kernel)});ops.boot({json.dumps(f'/voila/scripts/{name}.js')},{json.dumps(entries)})</script>"
+        f"<script>ops.boot({json.dumps('/voila/scripts/' + bundle(*settings['scripts'])[0] + '.js')},{json.dumps(entries)})</script>"
     )
 
 
@@ -88,14 +112,3 @@ class Scripts(doors.Page):
         self.set_header("Content-Type", "text/javascript; charset=utf-8")
         self.set_header("Content-Encoding", "gzip")
         return self.finish(packed)
-
-
-class Ready(KernelHandler):
-    """Answers the scripts' question for a page's kernel, once its cells have run."""
-
-    async def get(self, kernel_id: str) -> None:
-        """Wait, then say what the kernel is."""
-        cells = self.settings["cells"].get(kernel_id)
-        if cells is not None:
-            await asyncio.wait({cells}, timeout=LONGEST_WAIT)
-        await super().get(kernel_id)

@@ -101,18 +101,13 @@ class Page(JupyterHandler):
     def say_no(self, what: Text, status: int) -> None:
         """Show one plain sentence."""
         self.set_status(status)
-        language = self.language
-        self.finish(report.sentence(what, language, back=say("All answers")))
+        self.finish(report.sentence(what, self.language, back=say("All answers")))
 
     def write_error(self, status_code: int, **told: Any) -> None:
         """Show one plain sentence, with a reference where the log knows more."""
         if status_code < 500:
-            known = {
-                403: say("This is not for you, or the page was open too long; go back and try again."),
-            }  # fmt: skip
-            return self.say_no(
-                known.get(status_code, say("There is no such page.")), status_code
-            )
+            late = say("This is not for you, or the page was open too long; go back and try again.")  # fmt: skip
+            return self.say_no(late if status_code == 403 else say("There is no such page."), status_code)  # fmt: skip
         trace = traceback.format_exception(*(told.get("exc_info") or (None,) * 3))
         asked = f"{self.request.method} {self.request.path}"
         reference = log.note(
@@ -162,8 +157,11 @@ class Front(Page):
         if cookie:
             self.keep(COOKIE, cookie)
             return self.redirect("/")
-        views = self.request.reader.views
-        made = [v for v in views if (gallery.home_of(v) / "index.html").is_file()]
+        made = [
+            v
+            for v in self.request.reader.views
+            if (gallery.home_of(v) / "index.html").is_file()
+        ]
         if made:
             return self.redirect("/reports/" + gallery.home_of(made[0]).relative_to(places.reports()).joinpath("index.html").as_posix())  # fmt: skip
         return self.say_no(
@@ -189,15 +187,14 @@ class Kept(Page):
         self.note(view=view, page=path)
         if file.suffix == ".html":
             base = "/reports/" + "".join(f"{quote(p)}/" for p in parts[:-1])
-            self.finish(self.dressed(file.read_text("utf-8"), base, view=view))
-            return
+            return self.finish(self.dressed(file.read_text("utf-8"), base, view=view))
         kinds = {".js": "text/javascript", ".csv": "text/csv; charset=utf-8", ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}  # fmt: skip
         self.set_header("Content-Type", kinds[file.suffix])
         if file.suffix == ".js":
             self.set_header("Cache-Control", "private, max-age=86400")
         else:
             self.set_attachment_header(file.name)
-        self.finish(file.read_bytes())
+        return self.finish(file.read_bytes())
 
 
 class SignIn(Page):

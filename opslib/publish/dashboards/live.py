@@ -17,6 +17,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import nbformat
 from tornado.iostream import StreamClosedError
 from voila.notebook_renderer import NotebookRenderer
 
@@ -109,20 +110,41 @@ def _kept(view: str, name: str, values: dict[str, Any], key: str) -> dict[str, A
     return (exact or [manifest.standing(runs)])[0] or {}
 
 
-def environment(asked: Wish, reader: Reader) -> dict[str, str]:
-    """Return all that the kernel of a page gets to know of the server's environment."""
+async def keep_ready(settings: dict[str, Any], manager: Any) -> None:
+    """Keep one kernel ready for the next visit; start none while a page is worked out."""
+    alive = (kernel := settings["ready"]) in manager and await manager.get_kernel(
+        kernel
+    ).is_alive()
+    if not (alive or settings["cells"]):
+        settings["ready"] = await _start(manager, str(uuid.uuid4()))
+
+
+async def _start(manager: Any, kernel: str) -> str:
+    """Start a kernel that may see no view yet; return its id."""
     told = {k: os.environ[k] for k in _ENV if k in os.environ}
-    told |= {
-        "OPSLIB_HOME": str(places.root()),
+    return await manager.start_kernel(
+        kernel_id=kernel, kernel_name=kernels.NAME, path=str(places.notebooks()),
+        env={**told, "OPSLIB_HOME": str(places.root()), "OPSLIB_VIEWS": ""},
+    )  # fmt: skip
+
+
+def first_cell(asked: Wish, reader: Reader) -> Any:
+    """Return the cell that tells a kernel, before all others, what it may see and for whom."""
+    told = {
         "OPSLIB_LANGUAGE": asked.language,
         "OPSLIB_VIEWS": asked.view,
         "OPSLIB_SETTING": json.dumps(asked.setting),
         "OPSLIB_CASES": "none" if asked.fresh else "all",
     }
     if reader.personal:
-        sealed = os.environ.get("OPSLIB_KEY")
-        return told | {"OPSLIB_SCOPE": "personal"} | ({"OPSLIB_KEY": sealed} if sealed else {})  # fmt: skip
-    return told | {"OPSLIB_TABLES": ",".join(asked.entry.tables)}
+        told["OPSLIB_SCOPE"] = "personal"
+        told |= {k: os.environ[k] for k in ("OPSLIB_KEY",) if k in os.environ}
+    else:
+        told["OPSLIB_TABLES"] = ",".join(asked.entry.tables)
+    return nbformat.v4.new_code_cell(
+        f"__import__('os').environ.update({told!r})\n"
+        f"__import__('opslib.words').words.speak({asked.language!r})"
+    )
 
 
 class Renderer(NotebookRenderer):
@@ -222,10 +244,12 @@ class LivePage(Page):
     async def _send(self, asked: Wish) -> Any:
         book = books.book_of(asked.entry.path, asked.values, fresh=asked.fresh)
         sliders = any(books.asks_what_if(c) for c in book.cells)
-        kernel = str(uuid.uuid4())
         self.write(self.dressed(*_before(asked), view=asked.view, live=True))
         if asked.fresh and not sliders:
             return self.finish("</div><script>ops.done()</script></body></html>")
+        kernel, self.settings["ready"] = self.settings["ready"], ""
+        kernel = kernel if kernel in self.kernel_manager else str(uuid.uuid4())
+        book.cells.insert(0, first_cell(asked, self.request.reader))
         if sliders:
             self.settings["owners"][kernel] = self.owner
             self.settings["cells"][kernel] = asyncio.get_running_loop().create_future()
@@ -256,7 +280,8 @@ class LivePage(Page):
         """Put the pieces of the live part into a queue; a failure is one sentence."""
         try:
             async with self.settings["turn"]:
-                await self._kernel(asked, kernel)
+                await self._kernel(kernel)
+                await queue.put(f"<script>ops.kernel({json.dumps(kernel)})</script>\n")
                 async for text in self._pieces(asked, book, kernel):
                     await queue.put(text)
             if kernel not in self.settings["cells"]:  # nothing to turn: nothing to keep
@@ -271,7 +296,7 @@ class LivePage(Page):
             await queue.put(trouble(sorry(reference), asked.language) + "</body></html>")  # fmt: skip
         await queue.put(None)
 
-    async def _kernel(self, asked: Wish, kernel: str) -> None:
+    async def _kernel(self, kernel: str) -> None:
         """Start the kernel of this visit; the visit's oldest makes room."""
         manager, owners = self.kernel_manager, self.settings["owners"]
         for gone in [k for k in owners if k not in manager and k not in self.settings["cells"]]:  # fmt: skip
@@ -282,12 +307,8 @@ class LivePage(Page):
         for old in {*mine[: many[0]], *alive[: many[1]]}:
             await self._end(old)
         owners[kernel] = self.owner
-        await manager.start_kernel(
-            kernel_id=kernel,
-            kernel_name=kernels.NAME,
-            path=str(places.notebooks()),
-            env=environment(asked, self.request.reader),
-        )
+        if kernel not in manager:
+            await _start(manager, kernel)
 
     async def _end(self, kernel: str) -> None:
         self.settings["owners"].pop(kernel, None)

@@ -32,26 +32,41 @@ TOLD = {
 
 
 class Wire(ZMQChannelsWebsocketConnection):
-    """The connection of one page to its kernel, narrowed to what pages need."""
+    """The connection of one page to its kernel, narrowed to what pages need.
+
+    It opens while the kernel still works: questions about widgets wait until the last
+    cell has run, and what the kernel says of them before is not passed on, since the
+    answers tell it whole.
+    """
+
+    def connect(self) -> Any:
+        """Connect, and let no small message wait for the receipt of the one before."""
+        self.websocket_handler.set_nodelay(True)
+        return super().connect()
 
     def handle_incoming_message(self, incoming_msg: Any) -> None:
         """Pass a message from the browser on, or drop it."""
-        if passes(incoming_msg):
-            super().handle_incoming_message(incoming_msg)
+        if not passes(incoming_msg):
+            # Every page closes its question for the widgets: dropped, and no news.
+            self.log.log(10 if "comm_close" in str(incoming_msg) else 30, "dropped what a browser sent to kernel %s", self.kernel_id)  # fmt: skip
+        elif (cells := self._cells()) and b'"comm_' in incoming_msg:
+            cells.add_done_callback(lambda _: super(Wire, self).handle_incoming_message(incoming_msg))  # fmt: skip
         else:
-            self.log.warning("dropped what a browser sent to kernel %s", self.kernel_id)
+            super().handle_incoming_message(incoming_msg)
+
+    def _cells(self) -> Any:
+        """Return what will tell that the page's cells have run, or None if they have."""
+        return self.websocket_handler.settings["cells"].get(self.kernel_id)
 
     def handle_outgoing_message(self, stream: str, outgoing_msg: list[Any]) -> None:
         """Pass a message from the kernel on, or drop it; an error goes to the log."""
         _, parts = self.session.feed_identities(list(outgoing_msg))
         kind = self.session.unpack(parts[1])["msg_type"]
-        if kind in TOLD:
+        if kind in TOLD and not (kind.startswith("comm_") and self._cells()):
             super().handle_outgoing_message(stream, outgoing_msg)
         elif kind == "error":
-            told = self.session.unpack(parts[4])
-            self.log.error(
-                "kernel %s: %s", self.kernel_id, "\n".join(told.get("traceback", []))
-            )
+            told = self.session.unpack(parts[4]).get("traceback", [])
+            self.log.error("kernel %s: %s", self.kernel_id, "\n".join(told))
 
 
 def passes(sent: object) -> bool:

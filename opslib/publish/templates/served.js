@@ -6,8 +6,15 @@ function cookie(name){var m=document.cookie.match("(?:^|; )"+name+"=([^;]*)");re
 function send(url,body){return fetch(url,{method:"POST",headers:{"X-XSRFToken":cookie("_xsrf")},body:body});}
 function state(){return document.getElementById("ops-state");}
 var kernel="",begun=Date.now();
-ops.kernel=function(id){kernel=id;};
-// The widgets' scripts come once the page has been painted; they wait for the cells themselves.
+// The widgets' scripts come once the page has been painted. They start when there is a kernel to
+// connect to, and look for widgets when the last cell has been told.
+var there,all,up=new Promise(function(f){there=f;});
+ops.told=new Promise(function(f){all=f;});
+ops.kernel=function(id){kernel=id;there();};
+ops.start=function(main){up.then(main);};
+// Stands in for the parts of JupyterLab that sliders have no use for.
+ops.none=new Proxy(Object.assign(function(){return ops.none;},{__esModule:true,default:[]}),{get:function(t,name){
+  return name in t||name==="then"||typeof name==="symbol"?t[name]:ops.none;}});
 ops.boot=function(all,entries){
   var begun=false;
   function go(){if(begun)return;begun=true;
@@ -53,7 +60,7 @@ ops.done=function(){
       var slot=document.querySelector('[data-slot="'+live.dataset.for+'"]');
       if(slot){live.style.display="none";slot.appendChild(live);}});}
   if(!document.querySelector(".ops-live"))kernel="";
-  watch();};
+  all();watch();};
 var controls=".widget-slider,.widget-checkbox";
 function watch(){
   var eye=new MutationObserver(dress);eye.observe(document.body,{childList:true,subtree:true});
