@@ -112,11 +112,14 @@ def _kept(view: str, name: str, values: dict[str, Any], key: str) -> dict[str, A
 
 async def keep_ready(settings: dict[str, Any], manager: Any) -> None:
     """Keep one kernel ready for the next visit; start none while a page is worked out."""
-    alive = (kernel := settings["ready"]) in manager and await manager.get_kernel(
-        kernel
-    ).is_alive()
-    if not (alive or settings["cells"]):
-        settings["ready"] = await _start(manager, str(uuid.uuid4()))
+    kernel = await _waiting(settings, manager)
+    settings["ready"] = kernel if kernel or settings["cells"] else await _start(manager, str(uuid.uuid4()))  # fmt: skip
+
+
+async def _waiting(settings: dict[str, Any], manager: Any) -> str:
+    """Take the kernel that waits; an empty text where there is none, or it has died."""
+    kernel, settings["ready"] = settings["ready"], ""
+    return kernel if kernel in manager and await manager.get_kernel(kernel).is_alive() else ""  # fmt: skip
 
 
 async def _start(manager: Any, kernel: str) -> str:
@@ -247,8 +250,7 @@ class LivePage(Page):
         self.write(self.dressed(*_before(asked), view=asked.view, live=True))
         if asked.fresh and not sliders:
             return self.finish("</div><script>ops.done()</script></body></html>")
-        kernel, self.settings["ready"] = self.settings["ready"], ""
-        kernel = kernel if kernel in self.kernel_manager else str(uuid.uuid4())
+        kernel = await _waiting(self.settings, self.kernel_manager) or str(uuid.uuid4())  # fmt: skip
         book.cells.insert(0, first_cell(asked, self.request.reader))
         if sliders:
             self.settings["owners"][kernel] = self.owner
@@ -328,8 +330,7 @@ class LivePage(Page):
         renderer.book = book
         await renderer.initialize()
         renderer.resources["story"] = Story(asked, self)
-        waiting = self.kernel_manager.get_kernel(kernel)
-        async for text, _ in renderer.generate_content_generator(kernel, waiting):
+        async for text, _ in renderer.generate_content_generator(kernel, self.kernel_manager.get_kernel(kernel)):  # fmt: skip
             yield text
 
 
