@@ -1,12 +1,14 @@
 """Dashboards in a real browser: at once, then live, on desk and phone, for everybody."""
 
 import contextlib
+import gzip
 import json
 import os
 import re
 import shutil
 import signal
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -258,6 +260,19 @@ def test_a_page_without_sliders_keeps_no_kernel(company, serve_again):
             time.sleep(0.5)
         else:
             raise AssertionError("its kernel is still there")
+
+
+def test_what_a_phone_loads_is_compressed(company, open_server):
+    script = next((Path(company) / "reports" / "assets").glob("plotly-*.js"))
+    for path in (f"/reports/assets/{script.name}", NO_SLIDERS):
+        request = urllib.request.Request(open_server.address + path)
+        request.add_header("Accept-Encoding", "gzip")
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            assert answer.headers["Content-Encoding"] == "gzip"
+            told = answer.read()
+        whole = gzip.decompress(told)
+        assert len(told) < len(whole) / 3
+        assert whole == script.read_bytes() or b"ops-headline" in whole
 
 
 def test_twenty_viewers_at_once_all_get_their_page(company, serve_again):

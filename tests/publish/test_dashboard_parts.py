@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 import voila.paths
+from jupyter_client.session import Session
 from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
 from voila.utils import get_voila_labextensions_path
 
@@ -325,3 +326,39 @@ def test_every_parameter_has_a_name_in_both_languages():
         for name in parameters.declared(entry.path):
             assert name in names, f"{entry.name}: gallery.yaml names no {name}"
             assert names[name].zh != names[name].en
+
+
+def test_questions_about_widgets_wait_until_the_cells_have_run(monkeypatch):
+    sent, told = [], []
+    base = wire.ZMQChannelsWebsocketConnection
+    monkeypatch.setattr(base, "__init__", lambda self, handler: self._trait_values.update(websocket_handler=handler))  # fmt: skip
+    monkeypatch.setattr(base, "kernel_id", "k")
+    monkeypatch.setattr(base, "handle_incoming_message", lambda _, m: sent.append(m))
+    monkeypatch.setattr(base, "handle_outgoing_message", lambda *a: told.append(a[2]))
+    info = _sent("kernel_info_request", {})
+    turned, forged = _update(value=0.9), _sent("execute_request", {"code": "1"})
+
+    def out(kind):
+        session = Session()
+        parts = session.serialize(session.msg(kind, {"comm_id": "1"}))
+        line.handle_outgoing_message("iopub", parts)
+
+    async def visit():
+        cells = asyncio.get_running_loop().create_future()
+        line.websocket_handler.settings["cells"]["k"] = cells
+        for message in (info, turned, forged):
+            line.handle_incoming_message(message)
+        out("comm_open")
+        out("execute_input")
+        out("status")
+        assert sent == [info]
+        assert len(told) == 1
+        line.websocket_handler.settings["cells"].pop("k").set_result(None)
+        await asyncio.sleep(0)
+        assert sent == [info, turned]
+        out("comm_open")
+        out("execute_input")
+        assert len(told) == 2
+
+    line = wire.Wire(SimpleNamespace(settings={"cells": {}}))
+    asyncio.run(visit())

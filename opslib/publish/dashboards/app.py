@@ -7,7 +7,6 @@ contents, pre-heating and overrides of template and theme are not there.
 from __future__ import annotations
 
 import asyncio
-import functools
 import ipaddress
 import json
 import re
@@ -92,6 +91,7 @@ class Dashboards(Voila):
         return {
             **settings,
             "xsrf_cookies": True,
+            "compress_response": True,
             "gatekeeper": self.gatekeeper,
             "local": self.gatekeeper.local,
             "owners": {},
@@ -133,8 +133,9 @@ class Dashboards(Voila):
         self.connection_dir = tempfile.mkdtemp(prefix="opslib_")
         self.app = Gate(**self.init_settings())
         self.app.add_handlers(".*$", self.init_handlers())
-        ready = functools.partial(live.keep_ready, self.app.settings, self.kernel_manager)  # fmt: skip
-        PeriodicCallback(ready, READY_MS).start()
+        PeriodicCallback(
+            lambda: live.keep_ready(self.app.settings, self.kernel_manager), READY_MS
+        ).start()
         self.tell(self.display_url)
         self.listen()
 
