@@ -256,6 +256,16 @@ def test_the_kernel_of_a_page_learns_its_view_and_no_more(demo_home, monkeypatch
     assert becomes(seer) == {"OPSLIB_VIEWS": "demo@north", **told}
 
 
+def test_nothing_of_an_address_becomes_code(demo_home):
+    nasty = "x'}) or __import__('os').abort() #"
+    asked = live.wish("demo", "inventory/stock_health", {f"set.{nasty}": "1"})
+    cell = live.first_cell(asked, readers.Reader(name="li", views=("demo",)))
+    calls = [n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Call)]
+    names = {n.func.attr for n in calls if isinstance(n.func, ast.Attribute)}
+    assert names == {"update", "speak"}
+    assert nasty in cell.source.replace("\\'", "'")
+
+
 def test_scripts_start_early_and_leave_out_what_sliders_do_not_need():
     found = voila.paths.collect_static_paths(["voila", "nbconvert"], "base")
     _, packed = boot.bundle(tuple(found), tuple(get_voila_labextensions_path([])))
