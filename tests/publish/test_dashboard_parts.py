@@ -16,9 +16,10 @@ import pytest
 import voila.paths
 from jupyter_client.session import Session
 from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
+from tornado.iostream import StreamClosedError
 from voila.utils import get_voila_labextensions_path
 
-from opslib import desk, places, show
+from opslib import desk, places, show, words
 from opslib.errors import (
     ContractError,
     MissingDataError,
@@ -197,37 +198,132 @@ def test_the_kept_lines_ask_the_same_what_if_as_the_whole(demo_home, monkeypatch
 class _Kernels(dict):
     """Stands in for a manager of kernels; keeps what each was started with."""
 
-    alive = True
+    def __init__(self):
+        super().__init__()
+        self.dead, self.last_activity = set(), None
 
     async def start_kernel(self, *, kernel_id, env, **_):
         self[kernel_id] = env
         return kernel_id
 
-    def get_kernel(self, _):
+    async def shutdown_kernel(self, kernel_id, **_):
+        await asyncio.sleep(0)
+        self.pop(kernel_id)
+
+    def get_kernel(self, kernel_id):
+        self.asked = kernel_id
         return self
 
     async def is_alive(self):
-        return self.alive
+        asked = self.asked
+        await asyncio.sleep(0)
+        return asked not in self.dead
+
+
+def _served(**more):
+    made = _Kernels()
+    told = {"cells": {}, "ready": "", "owners": {}, "kernel_manager": made, **more}
+    return told, made
+
+
+def _visit(settings, visit="v", **reader):
+    page = live.LivePage.__new__(live.LivePage)
+    page.application = SimpleNamespace(settings=settings)
+    who = readers.Reader(name="li", views=("demo",), **reader)
+    page.request, page.visit = SimpleNamespace(reader=who), visit
+    return page
 
 
 def test_one_kernel_waits_for_the_next_visit_and_may_see_nothing(monkeypatch):
     monkeypatch.setenv("OPSLIB_KEY", "sealed")
     monkeypatch.setenv("OPS_HOOK", "https://hook")
-    settings, made = {"cells": {}, "ready": ""}, _Kernels()
+    settings, made = _served()
     for _ in range(3):
         asyncio.run(live.keep_ready(settings, made))
     assert list(made) == [settings["ready"]]
+    assert made.last_activity, "else it would be ended as one that nobody uses"
     env = made[settings["ready"]]
     assert env["OPSLIB_VIEWS"] == ""
     assert not {"OPSLIB_KEY", "OPS_HOOK", "OPSLIB_SCOPE"} & set(env)
-    made.alive = False
+    made.dead.add(settings["ready"])
     settings["cells"] = {"a page": "at work"}
     asyncio.run(live.keep_ready(settings, made))
-    assert len(made) == 1
+    assert not made, "the dead one is put away, none is started beside a page"
     settings["cells"] = {}
     asyncio.run(live.keep_ready(settings, made))
-    assert len(made) == 2
-    assert settings["ready"] == list(made)[-1]
+    assert list(made) == [settings["ready"]]
+
+
+def test_two_visits_never_share_the_kernel_that_waits():
+    settings, made = _served()
+
+    async def two():
+        await live.keep_ready(settings, made)
+        taken = live._waiting(settings, made), live._waiting(settings, made)
+        return await asyncio.gather(*taken)
+
+    assert sorted(asyncio.run(two())) == ["", next(iter(made))]
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_reader_who_leaves_leaves_nothing_behind(demo_home, monkeypatch, at):
+    flushed = []
+
+    async def flush(_):
+        flushed.append(1)
+        if len(flushed) > at:
+            raise StreamClosedError
+
+    async def pieces(*_):
+        yield "a piece"
+        await asyncio.sleep(60)
+
+    for name, what in {
+        "flush": flush, "_pieces": pieces, "write": lambda *_: None,
+        "finish": lambda _: "finished", "dressed": lambda *_, **__: "",
+    }.items():  # fmt: skip
+        monkeypatch.setattr(live.LivePage, name, what)
+    monkeypatch.setattr(live.boot, "start", lambda *_: "")
+    asked = live.wish("demo", "market/price_sensitivity", {})
+
+    async def leave():
+        settings, made = _served(turn=asyncio.Semaphore(2))
+        await live.keep_ready(settings, made)
+        first = settings["ready"]
+        assert await _visit(settings)._send(asked) == "finished"
+        assert (settings["cells"], settings["owners"], dict(made)) == ({}, {}, {})
+        await live.keep_ready(settings, made)
+        assert first != settings["ready"] in made
+
+    asyncio.run(leave())
+
+
+def test_a_visit_keeps_three_kernels_and_the_oldest_makes_room():
+    async def four():
+        settings, made = _served()
+        for at in range(4):
+            await live.keep_ready(settings, made)
+            page, kernel = _visit(settings), await live._waiting(settings, made)
+            settings["owners"][kernel] = page.owner
+            await page._kernel(kernel, [])
+            assert len(made) == min(at + 1, live.MOST_OF_ONE)
+            assert kernel in made
+
+    asyncio.run(four())
+
+
+def test_a_kernel_that_died_in_the_queue_is_started_anew(monkeypatch):
+    monkeypatch.setenv("OPSLIB_KEY", "sealed")
+
+    async def late():
+        settings, made = _served()
+        await live.keep_ready(settings, made)
+        kernel = await live._waiting(settings, made)
+        await made.shutdown_kernel(kernel)
+        await _visit(settings)._kernel(kernel, ["OPSLIB_KEY"])
+        assert made[kernel]["OPSLIB_KEY"] == "sealed"
+
+    asyncio.run(late())
 
 
 def test_a_kernel_that_waits_is_refused_every_view(monkeypatch):
@@ -237,23 +333,28 @@ def test_a_kernel_that_waits_is_refused_every_view(monkeypatch):
 
 
 def test_the_kernel_of_a_page_learns_its_view_and_no_more(demo_home, monkeypatch):
-    names = ("OPSLIB_VIEWS", "OPSLIB_TABLES", "OPSLIB_SCOPE", "OPSLIB_KEY")
     monkeypatch.setenv("OPSLIB_KEY", "sealed")
-    asked = live.wish("demo@north", "inventory/stock_health", {})
+    asked = live.wish("demo@north", "inventory/stock_health", {"language": "zh"})
+    spoken = []
+    monkeypatch.setattr(words, "speak", spoken.append)
 
     def becomes(reader):
         source = live.first_cell(asked, reader).source
+        assert "sealed" not in source, "what a cell says can reach a log"
         with monkeypatch.context() as kernel:
             kernel.setattr(os, "environ", {"OPSLIB_VIEWS": ""})
             exec(source, {})
-            return {name: os.environ[name] for name in names if name in os.environ}
+            return dict(os.environ)
 
-    tables = ",".join(asked.entry.tables)
-    plain = becomes(readers.Reader(name="li", views=("demo@north",)))
-    assert plain == {"OPSLIB_VIEWS": "demo@north", "OPSLIB_TABLES": tables}
+    page = {
+        "OPSLIB_VIEWS": "demo@north", "OPSLIB_LANGUAGE": "zh", "OPSLIB_SETTING": "{}",
+        "OPSLIB_CASES": "all",
+    }  # fmt: skip
+    tables = {"OPSLIB_TABLES": ",".join(asked.entry.tables)}
+    assert becomes(readers.Reader(name="li", views=("demo@north",))) == page | tables
     seer = readers.Reader(name="w", views=("demo@north",), personal=True)
-    told = {"OPSLIB_SCOPE": "personal", "OPSLIB_KEY": "sealed"}
-    assert becomes(seer) == {"OPSLIB_VIEWS": "demo@north", **told}
+    assert becomes(seer) == page | {"OPSLIB_SCOPE": "personal"}
+    assert spoken == ["zh", "zh"]
 
 
 def test_nothing_of_an_address_becomes_code(demo_home):
@@ -370,5 +471,28 @@ def test_questions_about_widgets_wait_until_the_cells_have_run(monkeypatch):
         out("execute_input")
         assert len(told) == 2
 
-    line = wire.Wire(SimpleNamespace(settings={"cells": {}}))
+    handler = SimpleNamespace(settings={"cells": {}}, selected_subprotocol=wire.FORM)
+    line = wire.Wire(handler)
     asyncio.run(visit())
+
+
+def test_what_was_held_for_a_reader_who_left_is_dropped(monkeypatch):
+    sent = []
+    base = wire.ZMQChannelsWebsocketConnection
+    monkeypatch.setattr(base, "__init__", lambda self, handler: self._trait_values.update(websocket_handler=handler))  # fmt: skip
+    monkeypatch.setattr(base, "kernel_id", "k")
+    monkeypatch.setattr(base, "handle_incoming_message", lambda _, m: sent.append(m))
+
+    async def leave():
+        cells = asyncio.get_running_loop().create_future()
+        handler = SimpleNamespace(settings={"cells": {"k": cells}}, selected_subprotocol=wire.FORM)  # fmt: skip
+        line = wire.Wire(handler)
+        line.handle_incoming_message(_update(value=0.9))
+        handler.selected_subprotocol = None
+        cells.set_result(None)
+        await asyncio.sleep(0)
+        handler.settings["cells"].clear()
+        line.handle_incoming_message(_update(value=0.9))
+        assert sent == []
+
+    asyncio.run(leave())

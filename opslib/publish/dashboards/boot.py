@@ -76,8 +76,8 @@ def early(text: str) -> str:
     They connect to the kernel while it works, and look for widgets when the page says
     that all are there. In a version that is written otherwise they start as ever.
     """
-    text = re.sub(_SHARED, r'i("\1","\2",(()=>Promise.resolve((()=>ops.none))))', text)
     if all(text.count(before) == 1 for before in EARLY):
+        text = re.sub(_SHARED, r'i("\1","\2",(()=>Promise.resolve((()=>ops.none))))', text)  # fmt: skip
         for before, after in EARLY.items():
             text = text.replace(before, after)
     return text

@@ -8,7 +8,7 @@ again; where it is older, or there is none, the page is made anew and takes its 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import datetime as dt
 import json
 import os
 import re
@@ -113,18 +113,27 @@ def _kept(view: str, name: str, values: dict[str, Any], key: str) -> dict[str, A
 async def keep_ready(settings: dict[str, Any], manager: Any) -> None:
     """Keep one kernel ready for the next visit; start none while a page is worked out."""
     kernel = await _waiting(settings, manager)
+    if kernel:  # or it would be ended as one that nobody uses
+        manager.get_kernel(kernel).last_activity = dt.datetime.now(dt.UTC)
     settings["ready"] = kernel if kernel or settings["cells"] else await _start(manager, str(uuid.uuid4()))  # fmt: skip
 
 
 async def _waiting(settings: dict[str, Any], manager: Any) -> str:
     """Take the kernel that waits; an empty text where there is none, or it has died."""
     kernel, settings["ready"] = settings["ready"], ""
-    return kernel if kernel in manager and await manager.get_kernel(kernel).is_alive() else ""  # fmt: skip
+    return kernel if await _lives(manager, kernel) else ""
 
 
-async def _start(manager: Any, kernel: str) -> str:
+async def _lives(manager: Any, kernel: str) -> bool:
+    """Return whether a kernel is there and alive; one that has died is put away."""
+    if kernel in manager and not await manager.get_kernel(kernel).is_alive():
+        await manager.shutdown_kernel(kernel, now=True)
+    return kernel in manager
+
+
+async def _start(manager: Any, kernel: str, *secrets: str) -> str:
     """Start a kernel that may see no view yet; return its id."""
-    told = {k: os.environ[k] for k in _ENV if k in os.environ}
+    told = {k: os.environ[k] for k in (*_ENV, *secrets) if k in os.environ}
     return await manager.start_kernel(
         kernel_id=kernel, kernel_name=kernels.NAME, path=str(places.notebooks()),
         env={**told, "OPSLIB_HOME": str(places.root()), "OPSLIB_VIEWS": ""},
@@ -132,18 +141,18 @@ async def _start(manager: Any, kernel: str) -> str:
 
 
 def first_cell(asked: Wish, reader: Reader) -> Any:
-    """Return the cell that tells a kernel, before all others, what it may see and for whom."""
+    """Return the cell that tells a kernel, before all others, what it may see and for whom.
+
+    The company's key is not in it, since what a cell says can reach a log.
+    """
+    scope = {"OPSLIB_SCOPE": "personal"} if reader.personal else {"OPSLIB_TABLES": ",".join(asked.entry.tables)}  # fmt: skip
     told = {
         "OPSLIB_LANGUAGE": asked.language,
         "OPSLIB_VIEWS": asked.view,
         "OPSLIB_SETTING": json.dumps(asked.setting),
         "OPSLIB_CASES": "none" if asked.fresh else "all",
+        **scope,
     }
-    if reader.personal:
-        told["OPSLIB_SCOPE"] = "personal"
-        told |= {k: os.environ[k] for k in ("OPSLIB_KEY",) if k in os.environ}
-    else:
-        told["OPSLIB_TABLES"] = ",".join(asked.entry.tables)
     return nbformat.v4.new_code_cell(
         f"__import__('os').environ.update({told!r})\n"
         f"__import__('opslib.words').words.speak({asked.language!r})"
@@ -250,16 +259,19 @@ class LivePage(Page):
         self.write(self.dressed(*_before(asked), view=asked.view, live=True))
         if asked.fresh and not sliders:
             return self.finish("</div><script>ops.done()</script></body></html>")
-        kernel = await _waiting(self.settings, self.kernel_manager) or str(uuid.uuid4())  # fmt: skip
+        # The key of personal columns is in a kernel's environment from its start or never.
+        sealed = [k for k in ("OPSLIB_KEY",) if k in os.environ and self.request.reader.personal]  # fmt: skip
+        waiting = "" if sealed else await _waiting(self.settings, self.kernel_manager)
+        kernel = waiting or str(uuid.uuid4())
         book.cells.insert(0, first_cell(asked, self.request.reader))
-        if sliders:
-            self.settings["owners"][kernel] = self.owner
-            self.settings["cells"][kernel] = asyncio.get_running_loop().create_future()
-            self.write(boot.start(self, kernel))
-        await self.flush()
+        self.settings["cells"][kernel] = asyncio.get_running_loop().create_future()
         queue: asyncio.Queue[str | None] = asyncio.Queue()
-        work = asyncio.ensure_future(self._work(asked, book, kernel, queue))
+        work = asyncio.ensure_future(self._work(asked, book, kernel, queue, sealed))
         try:
+            if sliders:
+                self.settings["owners"][kernel] = self.owner
+                self.write(boot.start(self, kernel))
+            await self.flush()
             while True:
                 try:
                     text = await asyncio.wait_for(queue.get(), LIFE_SIGN_SECONDS)
@@ -269,28 +281,26 @@ class LivePage(Page):
                     break
                 self.write(text)
                 await self.flush()
+            if not sliders:  # nothing to turn: nothing to keep
+                await self._end(kernel)
         except StreamClosedError:
             work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            await self._end(kernel)
         finally:
-            with contextlib.suppress(KeyError):
-                self.settings["cells"].pop(kernel).set_result(None)
+            self.settings["cells"].pop(kernel).set_result(None)
         return self.finish()
 
     async def _work(
-        self, asked: Wish, book: Any, kernel: str, queue: asyncio.Queue[str | None]
-    ) -> None:
+        self, asked: Wish, book: Any, kernel: str, queue: asyncio.Queue[str | None], sealed: list[str],
+    ) -> None:  # fmt: skip
         """Put the pieces of the live part into a queue; a failure is one sentence."""
         try:
             async with self.settings["turn"]:
-                await self._kernel(kernel)
+                await self._kernel(kernel, sealed)
                 await queue.put(f"<script>ops.kernel({json.dumps(kernel)})</script>\n")
                 async for text in self._pieces(asked, book, kernel):
                     await queue.put(text)
-            if kernel not in self.settings["cells"]:  # nothing to turn: nothing to keep
-                await self._end(kernel)
-        except asyncio.CancelledError:
-            await self._end(kernel)
-            raise
         except Exception:
             name = asked.entry.name
             reference = log.note("error", name, name=name, exit="page failed", traceback=traceback.format_exc()[-4000:])  # fmt: skip
@@ -298,19 +308,19 @@ class LivePage(Page):
             await queue.put(trouble(sorry(reference), asked.language) + "</body></html>")  # fmt: skip
         await queue.put(None)
 
-    async def _kernel(self, kernel: str) -> None:
+    async def _kernel(self, kernel: str, sealed: list[str]) -> None:
         """Start the kernel of this visit; the visit's oldest makes room."""
         manager, owners = self.kernel_manager, self.settings["owners"]
         for gone in [k for k in owners if k not in manager and k not in self.settings["cells"]]:  # fmt: skip
             del owners[gone]
-        alive = [k for k in owners if k in manager]
+        alive = [k for k in owners if k in manager and k != kernel]
         mine = [k for k in alive if owners[k] == self.owner]
         many = max(0, len(mine) - MOST_OF_ONE + 1), max(0, len(alive) - MOST + 1)
         for old in {*mine[: many[0]], *alive[: many[1]]}:
             await self._end(old)
         owners[kernel] = self.owner
-        if kernel not in manager:
-            await _start(manager, kernel)
+        if not await _lives(manager, kernel):
+            await _start(manager, kernel, *sealed)
 
     async def _end(self, kernel: str) -> None:
         self.settings["owners"].pop(kernel, None)

@@ -19,7 +19,8 @@ from jupyter_server.services.kernels.connection.channels import (
 
 LONGEST = 64_000
 PARTS = 6
-ASKED = ("kernel_info_request", "comm_info_request")
+FORM = "v1.kernel.websocket.jupyter.org"
+ASKED = ("kernel_info_request", "comm_info_request", "comm_close")
 TURNED = {"value", "_view_count"}
 TOLD = {
     "status",
@@ -47,12 +48,16 @@ class Wire(ZMQChannelsWebsocketConnection):
     def handle_incoming_message(self, incoming_msg: Any) -> None:
         """Pass a message from the browser on, or drop it."""
         if not passes(incoming_msg):
-            # Every page closes its question for the widgets: dropped, and no news.
-            self.log.log(10 if "comm_close" in str(incoming_msg) else 30, "dropped what a browser sent to kernel %s", self.kernel_id)  # fmt: skip
+            self.log.warning("dropped what a browser sent to kernel %s", self.kernel_id)
         elif (cells := self._cells()) and b'"comm_' in incoming_msg:
-            cells.add_done_callback(lambda _: super(Wire, self).handle_incoming_message(incoming_msg))  # fmt: skip
+            cells.add_done_callback(lambda _: self._pass_on(incoming_msg))
         else:
-            super().handle_incoming_message(incoming_msg)
+            self._pass_on(incoming_msg)
+
+    def _pass_on(self, told: bytes) -> None:
+        """Pass a message on while the browser is there; in another form it would be misread."""
+        if self.subprotocol == FORM:
+            super().handle_incoming_message(told)
 
     def _cells(self) -> Any:
         """Return what will tell that the page's cells have run, or None if they have."""

@@ -5,12 +5,13 @@ function word(en,cn){return zh?cn:en;}
 function cookie(name){var m=document.cookie.match("(?:^|; )"+name+"=([^;]*)");return m?m[1]:"";}
 function send(url,body){return fetch(url,{method:"POST",headers:{"X-XSRFToken":cookie("_xsrf")},body:body});}
 function state(){return document.getElementById("ops-state");}
-var kernel="",begun=Date.now();
-// The widgets' scripts come once the page has been painted. They start when there is a kernel to
-// connect to, and look for widgets when the last cell has been told.
+var kernel="";
+// The widgets' scripts come once the page has been painted. Behind a kept answer they start when there
+// is a kernel to connect to, else, as work may take long, with the page; they look for widgets when the
+// last cell has been told.
 var there,all,up=new Promise(function(f){there=f;});
 ops.told=new Promise(function(f){all=f;});
-ops.kernel=function(id){kernel=id;there();};
+ops.kernel=function(id){kernel=id;if(state().dataset.mode==="behind")there();};
 ops.start=function(main){up.then(main);};
 // Stands in for the parts of JupyterLab that sliders have no use for.
 ops.none=new Proxy(Object.assign(function(){return ops.none;},{__esModule:true,default:[]}),{get:function(t,name){
@@ -60,7 +61,7 @@ ops.done=function(){
       var slot=document.querySelector('[data-slot="'+live.dataset.for+'"]');
       if(slot){live.style.display="none";slot.appendChild(live);}});}
   if(!document.querySelector(".ops-live"))kernel="";
-  all();watch();};
+  there();all();watch();};
 var controls=".widget-slider,.widget-checkbox";
 function watch(){
   var eye=new MutationObserver(dress);eye.observe(document.body,{childList:true,subtree:true});
@@ -76,7 +77,7 @@ function dress(){
     var slot=live.parentNode;if(slot.classList.contains("ops-slot"))Array.from(slot.children).forEach(function(c){c.style.display=c===live?"":"none";});
     var s=state();if(s&&s.className!=="trouble")s.hidden=true;
     var said=live.querySelector("[data-setting]"),box2=said&&said.closest(".widget-html-content");if(box2)box2.setAttribute("aria-live","polite");
-    root.dataset.live=Date.now()-begun;setTimeout(release,400);
+    root.dataset.live=Math.round(performance.now());setTimeout(release,400);
     var tools=document.createElement("div");tools.className="ops-tools";
     var copy=document.createElement("button");copy.type="button";copy.textContent=word("Copy link to this setting","复制此设置的链接");
     copy.onclick=function(){

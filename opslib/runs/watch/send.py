@@ -23,7 +23,6 @@ from opslib.errors import OpslibError
 from opslib.words import catalogue
 
 say = catalogue(__package__ or "opslib.runs.watch")
-FORMS = ("plain", "wecom", "dingtalk", "feishu", "teams", "slack")
 _SECONDS = 20
 
 
@@ -101,49 +100,28 @@ def body(form: str, message: Message) -> dict[str, Any]:
     marked = f"**{message.title}**\n\n{message.text}" + (
         f"\n\n[{message.link}]({message.link})" if message.link else ""
     )
-    if form == "plain":
-        return {"title": message.title, "text": message.text, "link": message.link}
-    if form == "wecom":
-        return {"msgtype": "markdown", "markdown": {"content": _cut(marked, 4096)}}
-    if form == "dingtalk":
-        return {
-            "msgtype": "markdown",
-            "markdown": {"title": message.title, "text": _cut(marked, 20_000)},
-        }
-    if form == "feishu":
-        return {
-            "msg_type": "text",
-            "content": {"text": _cut(f"{message.title}\n{message.text}{more}", 20_000)},
-        }
-    if form == "slack":
-        return {"text": _cut(f"*{message.title}*\n{message.text}{more}", 40_000)}
-    if form == "teams":
-        blocks = [
-            {
-                "type": "TextBlock",
-                "text": message.title,
-                "weight": "Bolder",
-                "wrap": True,
-            },
+    whole = f"{message.title}\n{message.text}{more}"
+    card = {
+        "type": "AdaptiveCard", "version": "1.4",
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "body": [
+            {"type": "TextBlock", "text": message.title, "weight": "Bolder", "wrap": True},
             {"type": "TextBlock", "text": message.text + more, "wrap": True},
-        ]
-        card = {
-            "type": "AdaptiveCard",
-            "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
-            "version": "1.4",
-            "body": blocks,
-        }
-        return {
-            "type": "message",
-            "attachments": [
-                {
-                    "contentType": "application/vnd.microsoft.card.adaptive",
-                    "content": card,
-                }
-            ],
-        }
-    msg = f"webhook form {form!r} is not known; use one of {FORMS}"
-    raise ValueError(msg)
+        ],
+    }  # fmt: skip
+    hung = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
+    forms = {
+        "plain": {"title": message.title, "text": message.text, "link": message.link},
+        "wecom": {"msgtype": "markdown", "markdown": {"content": _cut(marked, 4096)}},
+        "dingtalk": {"msgtype": "markdown", "markdown": {"title": message.title, "text": _cut(marked, 20_000)}},
+        "feishu": {"msg_type": "text", "content": {"text": _cut(whole, 20_000)}},
+        "slack": {"text": _cut(f"*{message.title}*\n{message.text}{more}", 40_000)},
+        "teams": {"type": "message", "attachments": [hung]},
+    }  # fmt: skip
+    if form not in forms:
+        msg = f"webhook form {form!r} is not known; use one of {tuple(forms)}"
+        raise ValueError(msg)
+    return forms[form]
 
 
 def _to_file(told: dict[str, Any], message: Message) -> None:
