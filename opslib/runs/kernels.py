@@ -291,16 +291,16 @@ def _fork_for(
     except (OSError, ValueError):
         link.close()
         return
-    pid = os.fork()
+    parent, pid = os.getpid(), os.fork()
     if pid == 0:
-        _become_kernel(told, [door, link, *alive.values(), eyes, lock])
+        _become_kernel(told, parent, [door, link, *alive.values(), eyes, lock])
     alive[pid] = link
     with contextlib.suppress(OSError):
         link.sendall(f"{pid}\n".encode())
     eyes.register(link, selectors.EVENT_READ)
 
 
-def _become_kernel(told: dict[str, Any], inherited: list[Any]) -> None:
+def _become_kernel(told: dict[str, Any], parent: int, inherited: list[Any]) -> None:
     code = 1
     try:
         os.setsid()
@@ -311,7 +311,6 @@ def _become_kernel(told: dict[str, Any], inherited: list[Any]) -> None:
             link.close()
         os.environ.clear()
         os.environ.update(told["env"])
-        os.environ["JPY_PARENT_PID"] = str(os.getppid())
         os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
         os.chdir(told["cwd"])
         sys.argv = ["kernel", "-f", told["connection_file"]]
@@ -323,7 +322,8 @@ def _become_kernel(told: dict[str, Any], inherited: list[Any]) -> None:
 
         np.random.seed(None)  # noqa: NPY002
         words.speak(os.environ.get("OPSLIB_LANGUAGE") or "en")
-        kernel = IPKernelApp.instance()
+        # Whoever loses the parent has nobody left who could end it: it ends by itself.
+        kernel = IPKernelApp.instance(parent_handle=parent)
         kernel.initialize(sys.argv[1:])
         # The parent imported the widgets when there was no kernel to tell of them.
         ipywidgets.register_comm_target()

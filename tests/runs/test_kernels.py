@@ -149,13 +149,14 @@ def test_a_changed_source_gets_a_parent_of_its_own(kernel, monkeypatch):
 
 def test_a_dead_parent_is_replaced_and_its_kernels_end(kernel):
     first = kernel()
-    old = _parent(first)
+    old, own = _parent(first), Path("/proc") / str(first("os.getpid()", "import os"))
     os.kill(old, 9)
     for _ in range(100):
-        if first.manager.provisioner.process.poll() is not None:
+        if first.manager.provisioner.process.poll() is not None and not own.exists():
             break
         time.sleep(0.1)
     assert first.manager.provisioner.process.poll() is not None
+    assert not own.exists(), "a kernel without its parent would stay for ever"
     assert _parent(kernel()) != old
 
 
