@@ -439,13 +439,20 @@ def test_every_parameter_has_a_name_in_both_languages():
             assert names[name].zh != names[name].en
 
 
-def test_questions_about_widgets_wait_until_the_cells_have_run(monkeypatch):
+@pytest.fixture
+def passed(monkeypatch):
+    """Return what a line without sockets passes on: to the kernel, to the browser."""
     sent, told = [], []
     base = wire.ZMQChannelsWebsocketConnection
     monkeypatch.setattr(base, "__init__", lambda self, handler: self._trait_values.update(websocket_handler=handler))  # fmt: skip
     monkeypatch.setattr(base, "kernel_id", "k")
     monkeypatch.setattr(base, "handle_incoming_message", lambda _, m: sent.append(m))
     monkeypatch.setattr(base, "handle_outgoing_message", lambda *a: told.append(a[2]))
+    return sent, told
+
+
+def test_questions_about_widgets_wait_until_the_cells_have_run(passed):
+    sent, told = passed
     info = _sent("kernel_info_request", {})
     turned, forged = _update(value=0.9), _sent("execute_request", {"code": "1"})
 
@@ -476,12 +483,8 @@ def test_questions_about_widgets_wait_until_the_cells_have_run(monkeypatch):
     asyncio.run(visit())
 
 
-def test_what_was_held_for_a_reader_who_left_is_dropped(monkeypatch):
-    sent = []
-    base = wire.ZMQChannelsWebsocketConnection
-    monkeypatch.setattr(base, "__init__", lambda self, handler: self._trait_values.update(websocket_handler=handler))  # fmt: skip
-    monkeypatch.setattr(base, "kernel_id", "k")
-    monkeypatch.setattr(base, "handle_incoming_message", lambda _, m: sent.append(m))
+def test_what_was_held_for_a_reader_who_left_is_dropped(passed):
+    sent, _ = passed
 
     async def leave():
         cells = asyncio.get_running_loop().create_future()

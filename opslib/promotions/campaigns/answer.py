@@ -17,6 +17,8 @@ from opslib.findings import heading as _head
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from opslib.promotions.campaigns.arms import Drawn, Responders
     from opslib.promotions.campaigns.design import Judged, Worth
     from opslib.promotions.campaigns.live import Alerts, Live
@@ -103,7 +105,7 @@ def _lift_headline(
     cash = lambda x: words.money(x, currency)  # noqa: E731
     said = {
         "campaign": judged.campaign,
-        "others": _listed(judged.panel.together),
+        "others": listed(judged.panel.together),
         "units": words.number(abs(found.total), 0),
         "share": words.percent(abs(found.effect.relative)),
         "low": words.number(found.total_low, 0),
@@ -180,16 +182,23 @@ def _unnoted(drawn: Drawn) -> tuple[Text, ...]:
     )
 
 
-def _listed(names: tuple[str, ...]) -> Text:
-    return Text(", ".join(names), "、".join(names))
+def listed(names: Iterable[str]) -> Text:
+    """Return names, in one language or both, one behind the other.
+
+    Example:
+        >>> listed(["SPRING", "MAY"]).zh
+        'SPRING、MAY'
+    """
+    texts = [words.text(n) for n in names]
+    return Text(", ".join(t.en for t in texts), "、".join(t.zh for t in texts))
 
 
 def _alone(judged: Judged) -> Check:
     """Return whether other campaigns stand in the way, and what was done about it."""
     panel = judged.panel
     said = {
-        "others": _listed(panel.together),
-        "places": _listed(panel.left_out),
+        "others": listed(panel.together),
+        "places": listed(panel.left_out),
         "weeks": words.number(panel.masked),
     }
     if panel.together:
@@ -230,7 +239,7 @@ def _lift_actions(
                 what=say(
                     "Run {campaign} and {others} in different places or weeks next time: nobody can tell what each added.",
                     campaign=name,
-                    others=_listed(judged.panel.together),
+                    others=listed(judged.panel.together),
                 ),
                 owner=marketing,
                 due=later,
@@ -370,7 +379,7 @@ def _lift_checks(
                 n=words.number(len(others)),
                 paid=words.number(int((state == "paid").sum())),
                 lost=words.number(int((state == "lost").sum())),
-                open=_listed(tuple(others["campaign"][~state.isin(["paid", "lost"])]))
+                open=listed(others["campaign"][~state.isin(["paid", "lost"])])
                 or say("none"),
             ),
         ),
@@ -839,13 +848,12 @@ def _marked(told: Live) -> Check:
 
 def _gave_way(raised: Alerts) -> Text:
     names = measure_names()
-    told = [
+    return listed(
         say("{what} in {region}", what=names[r.series], region=r.region)
         if r.region
         else names[r.series]
         for r in raised.raised.itertuples()
-    ]
-    return Text(", ".join(t.en for t in told), "、".join(t.zh for t in told))
+    )
 
 
 def _target_checks(told: Live, currency: str) -> tuple[Check, ...]:
@@ -884,7 +892,7 @@ def _target_checks(told: Live, currency: str) -> tuple[Check, ...]:
         else say(
             "None of its {n} targets is missed yet; by today's ranges these will be: {names}.",
             n=words.number(len(plan)),
-            names=Text(", ".join(t.en for t in off), "、".join(t.zh for t in off)),
+            names=listed(off),
         )
         if off
         else say("None of its {n} targets is missed so far.", n=words.number(len(plan)))

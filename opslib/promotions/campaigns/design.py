@@ -483,7 +483,8 @@ def _cost(own: pd.DataFrame, panel: Panel, first: pd.Timestamp) -> float:
     if "cost" not in own or own["cost"].isna().all():
         return 0.0
     each = own["cost"].astype(float)
-    each = each if each.notna().all() else each.fillna(0.0) * 0 + each.sum() / len(own)
+    if each.isna().any():
+        each = pd.Series(each.sum() / len(own), index=each.index)
     last = first + pd.Timedelta(days=7 * (len(panel.frame) - panel.start) - 1)
     starts, ends = pd.to_datetime(own["starts"]), pd.to_datetime(own["ends"])
     days = (ends.clip(upper=last) - starts).dt.days + 1

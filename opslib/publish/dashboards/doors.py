@@ -52,9 +52,8 @@ def script_json(told: Any) -> str:
 
 
 @cache
-def packed(script: bytes) -> bytes:
-    """Return a script as a browser loads it: compressed, a third of its size."""
-    return gzip.compress(script, compresslevel=6, mtime=0)
+def _packed(script: Path, changed: int) -> bytes:
+    return gzip.compress(script.read_bytes(), compresslevel=6, mtime=0)
 
 
 class Page(JupyterHandler):
@@ -205,7 +204,7 @@ class Kept(Page):
             return self.finish(file.read_bytes())
         self.set_header("Cache-Control", "private, max-age=86400")
         self.set_header("Content-Encoding", "gzip")
-        return self.finish(packed(file.read_bytes()))
+        return self.finish(_packed(file, file.stat().st_mtime_ns))
 
 
 class SignIn(Page):
@@ -286,8 +285,8 @@ class Decide(Page):
             )  # fmt: skip
         except (OpslibError, ValueError) as error:
             self.set_status(400)
-            plain = getattr(error, "sentence", lambda _, told=str(error): told)
-            return self.finish({"said": plain(self.language)})
+            said = error.sentence(self.language) if isinstance(error, OpslibError) else str(error)  # fmt: skip
+            return self.finish({"said": said})
         self.note(view=told["view"], decided=f"{line['key']}/{action} {told['choice']}")
         main = companies.read(told["view"]).language
         await asyncio.to_thread(

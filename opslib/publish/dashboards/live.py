@@ -115,7 +115,9 @@ async def keep_ready(settings: dict[str, Any], manager: Any) -> None:
     kernel = await _waiting(settings, manager)
     if kernel:  # or it would be ended as one that nobody uses
         manager.get_kernel(kernel).last_activity = dt.datetime.now(dt.UTC)
-    settings["ready"] = kernel if kernel or settings["cells"] else await _start(manager, str(uuid.uuid4()))  # fmt: skip
+    elif not settings["cells"]:
+        kernel = await _start(manager, str(uuid.uuid4()))
+    settings["ready"] = kernel
 
 
 async def _waiting(settings: dict[str, Any], manager: Any) -> str:
@@ -260,9 +262,8 @@ class LivePage(Page):
         if asked.fresh and not sliders:
             return self.finish("</div><script>ops.done()</script></body></html>")
         # The key of personal columns is in a kernel's environment from its start or never.
-        sealed = [k for k in ("OPSLIB_KEY",) if k in os.environ and self.request.reader.personal]  # fmt: skip
-        waiting = "" if sealed else await _waiting(self.settings, self.kernel_manager)
-        kernel = waiting or str(uuid.uuid4())
+        sealed = ["OPSLIB_KEY"] if self.request.reader.personal and "OPSLIB_KEY" in os.environ else []  # fmt: skip
+        kernel = (not sealed and await _waiting(self.settings, self.kernel_manager)) or str(uuid.uuid4())  # fmt: skip
         book.cells.insert(0, first_cell(asked, self.request.reader))
         self.settings["cells"][kernel] = asyncio.get_running_loop().create_future()
         queue: asyncio.Queue[str | None] = asyncio.Queue()

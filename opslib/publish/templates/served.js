@@ -9,8 +9,8 @@ var kernel="";
 // The widgets' scripts come once the page has been painted. Behind a kept answer they start when there
 // is a kernel to connect to, else, as work may take long, with the page; they look for widgets when the
 // last cell has been told.
-var there,all,up=new Promise(function(f){there=f;});
-ops.told=new Promise(function(f){all=f;});
+var there,whole,up=new Promise(function(f){there=f;});
+ops.told=new Promise(function(f){whole=f;});
 ops.kernel=function(id){kernel=id;if(state().dataset.mode==="behind")there();};
 ops.start=function(main){up.then(main);};
 // Stands in for the parts of JupyterLab that sliders have no use for.
@@ -61,7 +61,7 @@ ops.done=function(){
       var slot=document.querySelector('[data-slot="'+live.dataset.for+'"]');
       if(slot){live.style.display="none";slot.appendChild(live);}});}
   if(!document.querySelector(".ops-live"))kernel="";
-  there();all();watch();};
+  there();whole();watch();};
 var controls=".widget-slider,.widget-checkbox";
 function watch(){
   var eye=new MutationObserver(dress);eye.observe(document.body,{childList:true,subtree:true});
