@@ -447,4 +447,4 @@ def test_a_campaign_counts_as_paid_only_by_its_whole_range(judged):
     row = judged.stressed.card.set_index("method").loc[judged.stressed.taken]
     told = campaigns.answer._lift_checks(judged, row, every, 0.2)[-1].sentence.en
     assert "1 earned" in told
-    assert "1 did not; undecided: B, D." in told
+    assert "1 did not; undecided: B and D." in told

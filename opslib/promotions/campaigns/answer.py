@@ -17,8 +17,6 @@ from opslib.findings import heading as _head
 from opslib.words import Text, catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from opslib.promotions.campaigns.arms import Drawn, Responders
     from opslib.promotions.campaigns.design import Judged, Worth
     from opslib.promotions.campaigns.live import Alerts, Live
@@ -105,7 +103,7 @@ def _lift_headline(
     cash = lambda x: words.money(x, currency)  # noqa: E731
     said = {
         "campaign": judged.campaign,
-        "others": listed(judged.panel.together),
+        "others": words.listing(judged.panel.together),
         "units": words.number(abs(found.total), 0),
         "share": words.percent(abs(found.effect.relative)),
         "low": words.number(found.total_low, 0),
@@ -182,23 +180,12 @@ def _unnoted(drawn: Drawn) -> tuple[Text, ...]:
     )
 
 
-def listed(names: Iterable[str]) -> Text:
-    """Return names, in one language or both, one behind the other.
-
-    Example:
-        >>> listed(["SPRING", "MAY"]).zh
-        'SPRING、MAY'
-    """
-    texts = [words.text(n) for n in names]
-    return Text(", ".join(t.en for t in texts), "、".join(t.zh for t in texts))
-
-
 def _alone(judged: Judged) -> Check:
     """Return whether other campaigns stand in the way, and what was done about it."""
     panel = judged.panel
     said = {
-        "others": listed(panel.together),
-        "places": listed(panel.left_out),
+        "others": words.listing(panel.together),
+        "places": words.listing(panel.left_out),
         "weeks": words.number(panel.masked),
     }
     if panel.together:
@@ -239,7 +226,7 @@ def _lift_actions(
                 what=say(
                     "Run {campaign} and {others} in different places or weeks next time: nobody can tell what each added.",
                     campaign=name,
-                    others=listed(judged.panel.together),
+                    others=words.listing(judged.panel.together),
                 ),
                 owner=marketing,
                 due=later,
@@ -379,8 +366,9 @@ def _lift_checks(
                 n=words.number(len(others)),
                 paid=words.number(int((state == "paid").sum())),
                 lost=words.number(int((state == "lost").sum())),
-                open=listed(others["campaign"][~state.isin(["paid", "lost"])])
-                or say("none"),
+                open=words.listing(
+                    list(others["campaign"][~state.isin(["paid", "lost"])])
+                ),
             ),
         ),
     )
@@ -848,11 +836,13 @@ def _marked(told: Live) -> Check:
 
 def _gave_way(raised: Alerts) -> Text:
     names = measure_names()
-    return listed(
-        say("{what} in {region}", what=names[r.series], region=r.region)
-        if r.region
-        else names[r.series]
-        for r in raised.raised.itertuples()
+    return words.listing(
+        [
+            say("{what} in {region}", what=names[r.series], region=r.region)
+            if r.region
+            else names[r.series]
+            for r in raised.raised.itertuples()
+        ]
     )
 
 
@@ -892,7 +882,7 @@ def _target_checks(told: Live, currency: str) -> tuple[Check, ...]:
         else say(
             "None of its {n} targets is missed yet; by today's ranges these will be: {names}.",
             n=words.number(len(plan)),
-            names=listed(off),
+            names=words.listing(off),
         )
         if off
         else say("None of its {n} targets is missed so far.", n=words.number(len(plan)))

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from opslib import words
 from opslib.findings import heading
-from opslib.promotions.campaigns.answer import listed
 from opslib.promotions.campaigns.design import chance_seen, worth
 from opslib.show import Outcome, Slider, WhatIf
 from opslib.words import catalogue
@@ -39,7 +38,7 @@ def lift(
             return Outcome(
                 headline=say(
                     "What the campaign brought alone is not known: {others} ran along with it.",
-                    others=listed(others),
+                    others=words.listing(others),
                 )
             )
         if least.empty:
