@@ -1,7 +1,7 @@
 # Everything a person does here, one line each; `make help` reads the words behind ##.
 PYTHON ?= python3
 BIN := .venv/bin
-LAB := $(BIN)/jupyter lab --notebook-dir=notebooks
+LAB := $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --ServerApp.preferred_dir="$(CURDIR)/notebooks"
 READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 run: $(READY) ## set up, then the main job: demonstration company, every notebook, gallery
 	@$(BIN)/opslib run --demo
 
-test: $(READY) .venv/.browser lint quick published ## set up, then lint, import contracts and all tests
+test: $(READY) .venv/.browser lint quick published ## set up, then lint, import contracts and all tests but soak
 
 lint: $(READY) ## style and import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache
@@ -39,8 +39,8 @@ setup: $(READY) ## make the environment in .venv
 bench: $(READY) ## measure speed and memory side by side
 	@for b in benchmarks/[a-z]*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
-clean: ## remove what was made: reports, warehouses, caches (deliveries stay)
-	@rm -rf .cache data/warehouse reports/assets reports/*/ reports/index*.html
+clean: ## remove what was made: runs, reports, warehouses, caches (deliveries, decisions stay)
+	@rm -rf .cache data/warehouse reports/assets reports/*/ reports/*.html
 
 help: ## this page
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile

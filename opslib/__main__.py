@@ -33,8 +33,10 @@ Company = Annotated[
         help="Whose data, such as demo.", callback=lambda company: _speak(company)
     ),
 ]
-Language = Annotated[str, typer.Option(help="en or zh; empty: the company's own.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Take the best guess, ask nothing.")]
+Language = Annotated[
+    str, typer.Option(help="en or zh; empty: the company's own, or en.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 
 
 @app.command()
@@ -55,7 +57,9 @@ def demo(
 def start(
     file: Annotated[Path, typer.Argument(help="An Excel, CSV, Parquet or JSON file.")],
     company: Annotated[str, typer.Option(help="A name for the company.")] = "",
-    yes: Yes = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Take the best guess, ask nothing.")
+    ] = False,
 ) -> None:
     """Bring in a file never seen before. Example: opslib start sales.xlsx."""
     from opslib.runs import listing
@@ -69,7 +73,7 @@ def start(
 @app.command()
 def template(
     table: Annotated[str, typer.Argument(help="A table, such as sales_lines.")],
-    to: Annotated[Path | None, typer.Option(help="Where; default: here.")] = None,
+    to: Annotated[Path | None, typer.Option(help="File; default: TABLE.xlsx.")] = None,
     language: Language = "en",
 ) -> None:
     """Write an empty Excel form. Example: opslib template purchase_orders."""
@@ -84,10 +88,13 @@ def load(
     mapping: Annotated[Path | None, typer.Argument(help="One mapping file.")] = None,
     company: Company = "demo",
 ) -> None:
-    """Load what is new. Example: opslib load --company retailer."""
+    """Load what is new. Example: opslib load --company sales."""
+    from opslib.runs.keep import log
     from opslib.warehouse import intake
 
-    print(intake.load(company, mapping).report())
+    loaded = str(intake.load(company, mapping).report())
+    log.note("info", loaded, company=company, exit=log.LOADS[0])
+    print(loaded)
 
 
 @app.command()
@@ -112,7 +119,7 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="name=value, once each.")
     ] = None,
-    jobs: Annotated[int, typer.Option(help="Notebooks at a time.")] = 0,
+    jobs: Annotated[int, typer.Option(help="At a time; 0: one a core.")] = 0,
     timeout: Annotated[int, typer.Option(help="Seconds for one notebook.")] = 900,
     as_of: Annotated[str, typer.Option(help="Last day of data to use.")] = "",
     due: Annotated[bool, typer.Option("--due", help="Only what is due.")] = False,
@@ -159,7 +166,7 @@ def replay(
     ] = None,
     company: Company = "demo",
     months: Annotated[int, typer.Option(help="How many months back.")] = 24,
-    jobs: Annotated[int, typer.Option(help="Notebooks at a time.")] = 0,
+    jobs: Annotated[int, typer.Option(help="At a time; 0: one a core.")] = 0,
 ) -> None:
     """Go through past months, to score them. Example: opslib replay --months 24."""
     from opslib.runs.score import replay as past
@@ -358,7 +365,9 @@ def prune(
 
 @app.command()
 def backup(
-    to: Annotated[Path | None, typer.Option(help="Folder; default: data.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder; default: data/backups.")
+    ] = None,
     company: Company = "demo",
 ) -> None:
     """Keep warehouse, decisions and runs in one file. Example: opslib backup."""
@@ -490,7 +499,6 @@ def _scheduled(company: str) -> None:
     from opslib import runs
     from opslib.publish.dashboards import readers
     from opslib.runs.keep import changes, log
-    from opslib.warehouse import intake
 
     codes = []
 
@@ -500,9 +508,7 @@ def _scheduled(company: str) -> None:
         print(error.sentence(words.spoken_language()), file=sys.stderr)
 
     try:
-        loaded = str(intake.load(company).report())
-        log.note("info", loaded, company=company, exit=log.LOADS[0])
-        print(loaded)
+        load(None, company)
     except OpslibError as error:
         complain(error, log.LOADS[1])
     for view in (company, *readers.views_of(company)):
@@ -524,7 +530,7 @@ def _scheduled(company: str) -> None:
 def _publish(company: str, *, changed: bool) -> None:
     from opslib.runs import keys
 
-    index = places.reports() / "index.html"
+    index = places.gallery(company) / "index.html"
     if changed or not index.is_file() or not keys.pages_are_fresh(company):
         from opslib.publish import gallery
 
@@ -533,7 +539,9 @@ def _publish(company: str, *, changed: bool) -> None:
 
 def _where_to_go(company: str) -> None:
     print(
-        say("Gallery:     {place}", place=_short(places.reports() / "index.html")),
+        say(
+            "Gallery:     {place}", place=_short(places.gallery(company) / "index.html")
+        ),
         say("Dashboards:  make serve   (or: opslib serve)"),
         say("Explore:     make lab"),
         sep="\n",

@@ -87,6 +87,11 @@ def reports(company: str = "") -> Path:
     return place / company_name(company) if company else place
 
 
+def gallery(company: str) -> Path:
+    """Return the folder of a company's gallery; the demonstration's is on top."""
+    return reports() if company == "demo" else reports(company)
+
+
 def shared() -> Path:
     """Return the folder of the real data that tests read in place.
 

@@ -55,7 +55,7 @@ def _publish(company: str, tell: Callable[[Text], object]) -> Path:
         place = {"at": str(at), "all": str(len(waiting)), "name": told["name"]}
         tell(say("page {at} of {all}: {name}", **place))
         report.publish(told, profile.language)
-    home = home_of(company)
+    home = places.gallery(company)
     home.mkdir(parents=True, exist_ok=True)
     plan = on_plan.of(company, profile, runs)
     plan["marks"] = record.publish(company, profile.language, home)
@@ -69,11 +69,6 @@ def _publish(company: str, tell: Callable[[Text], object]) -> Path:
         half.replace(home / name)
     keys.mark_pages(company)
     return home / "index.html"
-
-
-def home_of(company: str) -> Path:
-    """Return the folder of a company's gallery; the demonstration's is on top."""
-    return places.reports() if company == "demo" else places.reports(company)
 
 
 def _has_no_page(told: dict[str, Any]) -> bool:
@@ -92,8 +87,9 @@ def _page(
     last = stamp["tables"].get("sales_lines", {}).get("last_day") or max(
         (t["last_day"] for t in stamp["tables"].values()), default=""
     )
+    rows = {name: told["rows"] for name, told in stamp["tables"].items()}
     tiles = [
-        _tile(e, runs[e.name], language, home)
+        _tile(e, runs[e.name], rows, language, home)
         | {"form": forms.of(e, company, language)}
         for e in listing.entries().values()
     ]
@@ -193,7 +189,11 @@ def _others(company: str) -> list[dict[str, str]]:
 
 
 def _tile(
-    entry: listing.Entry, runs: list[dict[str, Any]], language: str, home: Path
+    entry: listing.Entry,
+    runs: list[dict[str, Any]],
+    rows: dict[str, int],
+    language: str,
+    home: Path,
 ) -> dict[str, Any]:
     tile: dict[str, Any] = {
         "room": entry.room, "room_name": room_name(entry.room).in_language(language),
@@ -207,12 +207,12 @@ def _tile(
         tile |= _answered(good, language, home)
     if latest and latest["exit"] == "lacking data" and not good:
         what = Text(**latest["message_both"]).in_language(language)
-        tables = " ".join(latest["data"]["tables"])
+        lacks = min(entry.needs, key=lambda t: rows.get(t, 0) > 0)
         tile |= {
             "said": say("Not answered yet: {what}", what=what).in_language(language),
             "lacking": True,
         }
-        form = say("Empty form: opslib template {table}", table=tables.split(" ")[0])
+        form = say("Empty form: opslib template {table}", table=lacks)
         tile["meta"] = form.in_language(language)
     elif latest and latest["exit"] not in ("ok", "lacking data", "running"):
         what = (latest.get("message") or "").split("\n")[0][:160]

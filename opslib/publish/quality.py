@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 
 import pandas as pd
 
@@ -29,21 +28,23 @@ def publish(company: str, *, language: str = "") -> Text:
     Returns:
         What is wrong, one line each, and where the page stands.
     """
-    language = language or companies.read(company).language
+    own = companies.read(company).language
+    language = language or own
     measured = quality.measure(company)
     troubles = quality.troubles(company, measured)
     page = places.reports(company) / "quality.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     for one in ("en", "zh"):
-        place = page if one == language else page.with_name(f"quality.{one}.html")
+        place = page if one == own else page.with_name(f"quality.{one}.html")
         half = place.with_suffix(".half")
         half.write_text(
-            _page(company, measured, troubles, one, main=one == language), "utf-8"
+            _page(company, measured, troubles, one, main=one == own), "utf-8"
         )
         half.replace(place)
     lines = troubles or [say("Nothing is wrong that these checks can see.")]
-    shown_at = _short(page)
-    lines = [*lines, say("Page: {place}", place=shown_at)]
+    shown = page if language == own else page.with_name(f"quality.{language}.html")
+    at = str(shown.relative_to(places.root()))
+    lines = [*lines, say("Page: {place}", place=at)]
     return Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines))
 
 
@@ -110,7 +111,3 @@ def _page(
         foot="", home="", twin=twin, mail="", plotly="",
         say={"gallery": "", "other": "中文" if language == "en" else "English", "mail": ""},
     )  # fmt: skip
-
-
-def _short(path: Path) -> str:
-    return str(path.relative_to(places.root()))

@@ -41,7 +41,8 @@ class Source:
 
     Attributes:
         name: Its name in reports.
-        files: Pattern of files in `data/raw/<company>`, or a path.
+        files: Pattern of files in `data/raw/<company>`, or several with ` | ` between
+            them, or a path.
         mapping: Mapping file beside `company.toml`, or empty.
         table: Table whose own headings the files carry, where there is no mapping.
         expected_day: Day of the month by which it should have come, or 0.

@@ -93,6 +93,15 @@ def load(name: str, mapping_file: Path | None = None, *, fresh: bool = False) ->
     Raises:
         ContractError: A mapping or a file cannot be used; nothing was changed.
     """
+    if "@" in name:
+        whole = name.partition("@")[0]
+        raise ContractError(
+            say(
+                "{view} is a part of {company}; load {company}",
+                view=name,
+                company=whole,
+            )
+        )
     work = _from_mapping(name, mapping_file) if mapping_file else _from_profile(name)
     if not work:
         raise ContractError(
@@ -158,7 +167,7 @@ def _from_profile(name: str) -> list[_Work]:
             work.append(_Work(mapping=told, source=source))
             continue
         pattern = (source.files or told.files).replace("{shared}", str(places.shared()))
-        found = _found(places.raw(name), pattern)
+        found = sorted({f for p in pattern.split(" | ") for f in _found(places.raw(name), p)})  # fmt: skip
         work += [_Work(mapping=told, file=f, source=source) for f in found]
     return work
 

@@ -49,7 +49,6 @@ class Route:
         to: Table, or empty when the rows are set aside.
         aside: Why they are set aside, in words (`{en:, zh:}`), or None.
         columns: Column of the table to the form it is made by.
-        unit_key: For `also`: columns that make a row unique.
     """
 
     when: str = ""

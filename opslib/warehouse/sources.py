@@ -45,7 +45,7 @@ def stage(
     Args:
         connection: The building warehouse.
         path: CSV, Parquet, Excel or JSON-lines file.
-        read: `encoding`, `separator`, `sheet`, `header_rows` where not to be guessed.
+        read: `encoding`, `separator`, `sheet` where not to be guessed.
 
     Raises:
         ContractError: The file cannot be read; names the file and the way out.

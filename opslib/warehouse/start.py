@@ -49,6 +49,7 @@ class Started:
         columns: Column of the table to delivered heading.
         unused: Delivered headings that no column takes.
         intake: The account of the load.
+        named: A name that a later delivery may have, with other digits.
     """
 
     company: str
@@ -56,6 +57,7 @@ class Started:
     columns: dict[str, str]
     unused: tuple[str, ...]
     intake: intake.Intake
+    named: str
 
     def report(self) -> Text:
         """Return what was recognised and the account of the load."""
@@ -66,6 +68,14 @@ class Started:
         if self.unused:
             lines.append(say("Not used: {columns}", columns=", ".join(self.unused)))
         lines.append(self.intake.report())
+        lines.append(
+            say(
+                "Later deliveries: put them into {folder} under such a name, with other digits: {file}; then: opslib load --company {company}",
+                folder=places.raw(self.company).relative_to(places.root()).as_posix(),
+                file=self.named,
+                company=self.company,
+            )
+        )
         return Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines))
 
 
@@ -117,8 +127,9 @@ def start(file: Path, *, company: str | None = None, ask: Ask | None = None) -> 
     done = intake.load(name)
     unused = tuple(h for h in headings if h not in columns.values() and h != "_sheet")
     return Started(
-        company=name, table=table, columns=columns, unused=unused, intake=done
-    )
+        company=name, table=table, columns=columns, unused=unused, intake=done,
+        named=file.name if re.search(r"\d", file.name) else f"{file.stem}_2{file.suffix}",
+    )  # fmt: skip
 
 
 def _recognise(
@@ -296,6 +307,10 @@ def _write(
     kept = [s for s in before.get("sources", []) if s["name"] != table]
     says = {**guessed, **before} if kept else {**before, **guessed}
     pattern = re.sub(r"\d+", "*", file.name)
+    if (
+        pattern == file.name
+    ):  # sales.xlsx, then sales_2.xlsx, but not sales_targets.xlsx
+        pattern += f" | {file.stem}[-_ 0-9][0-9]*{file.suffix}"
     source = {"name": table, "files": pattern, "mapping": f"{table}.yaml", "owner": ""}
     companies.write(name, {**says, "sources": [*kept, source]})
 

@@ -65,6 +65,27 @@ def test_status_and_new_say_where_things_stand(demo_home):
     assert "stands already" in again.stderr
 
 
+def test_a_company_of_sales_alone_is_told_where_and_what_lacks(demo_home):
+    from opslib.publish import gallery
+
+    gallery.publish("demo")
+    rows = "".join(f"2026-01-{d:02d},A,{d},5\n" for d in range(1, 20))
+    till = demo_home / "till.csv"
+    till.write_text("Date,SKU,Qty,Amount\n" + rows)
+    begun = _opslib("start", str(till), "--company", "shop", "--yes", home=demo_home)
+    assert begun.returncode == 0, begun.stderr
+    assert "till_2.csv" in begun.stdout
+    loaded = _opslib("load", "--company", "shop", home=demo_home)
+    assert "changed" in loaded.stdout
+    assert "changed" in _opslib("log", "--company", "shop", home=demo_home).stdout
+    ran = _opslib("run", "promotions", "--company", "shop", home=demo_home)
+    assert ran.returncode == 0, ran.stderr
+    assert "reports/shop/index.html" in ran.stdout
+    page = (places.reports("shop") / "index.html").read_text("utf-8")
+    assert page.count("opslib template marketing_spend") >= 1
+    assert "opslib template sales_lines" not in page
+
+
 @pytest.mark.slow
 def test_demo_then_run_is_the_main_job_without_make(home):
     import shutil

@@ -252,6 +252,17 @@ def test_silence_and_failed_checks_are_told_and_checks_share_a_budget(demo_home)
     assert [s for s, _ in later] == ["sent"]
 
 
+def test_each_channel_has_a_budget_of_its_own(demo_home):
+    _channels(
+        {"kind": "file", "path": "few.log", "budget": 0},
+        {"kind": "file", "path": "all.log"},
+    )
+    _run("ok", turn=1, checks=(False,))
+    assert sorted(s for s, _ in alerts.tell("demo", NOW)) == ["sent", "waiting"]
+    assert "It lost" in (demo_home / "all.log").read_text("utf-8")
+    assert not (demo_home / "few.log").exists()
+
+
 def test_what_a_channel_did_not_take_is_sent_at_the_next_look_and_only_there(
     demo_home, hook
 ):

@@ -144,6 +144,29 @@ def test_a_later_delivery_comes_in_by_the_kept_mapping(home):
         assert store.rows("sales_lines") == 2
 
 
+def test_a_file_without_digits_is_followed_by_files_with_some(home):
+    from opslib.errors import ContractError
+    from opslib.warehouse import intake
+
+    frame = pd.DataFrame(
+        {"Date": ["2026-01-05"], "SKU": ["A"], "Qty": [3], "Amount": [6.0]}
+    )
+    frame.to_csv(home / "till.csv", index=False)
+    said = start.start(home / "till.csv", company="shop").report().en
+    assert "data/raw/shop" in said
+    assert "till_2.csv" in said
+    for month, name in enumerate(("till_2.csv", "till 2026-03.csv"), 2):
+        frame.assign(Date=f"2026-0{month}-05").to_csv(
+            places.raw("shop") / name, index=False
+        )
+    (places.raw("shop") / "till_targets.csv").write_text("goal\n1\n")
+    intake.load("shop")
+    with open_store("shop") as store:
+        assert store.rows("sales_lines") == 3
+    with pytest.raises(ContractError, match="shop@north is a part of shop; load shop"):
+        intake.load("shop@north")
+
+
 def test_the_quality_page_names_what_is_wrong_and_its_owner(home):
     from opslib.publish import quality
     from opslib.warehouse import intake
@@ -168,9 +191,11 @@ def test_the_quality_page_names_what_is_wrong_and_its_owner(home):
     said = quality.publish("shop", language="en")
     assert "33.3% of rows are in quarantine; ask Ann" in said.en
     assert "隔离" in said.zh
-    page = (places.reports("shop") / "quality.html").read_text("utf-8")
+    assert "shop/quality.en.html" in said.en, "the gallery's names, whoever asks"
+    page = (places.reports("shop") / "quality.en.html").read_text("utf-8")
     assert "the quantity is not above zero" in page
-    chinese = (places.reports("shop") / "quality.zh.html").read_text("utf-8")
+    assert 'href="quality.html"' in page
+    chinese = (places.reports("shop") / "quality.html").read_text("utf-8")
     assert "数量不大于零" in chinese
 
 

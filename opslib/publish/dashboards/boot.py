@@ -20,8 +20,8 @@ from voila.utils import get_page_config
 from opslib.publish.dashboards import doors
 
 # The parts that a page with sliders asks for, by number; one that is not listed or is
-# called otherwise in another version is fetched by Voila's loader as ever. A test in
-# the browser counts what is still fetched.
+# called otherwise in another version is fetched by Voila's loader as ever. A test tells
+# whether all of them were found and how large they are together.
 PARTS = {
     "": """143 431 1621 1670 3311 3459 3649 3916 3989 3992 4041 4135 4729 5312 5688
         5764 6049 6382 6468 6573 7155 7483 7556 7883 8135 8487 8766 8925

@@ -170,10 +170,10 @@ class Front(Page):
         made = [
             v
             for v in self.request.reader.views
-            if (gallery.home_of(v) / "index.html").is_file()
+            if (places.gallery(v) / "index.html").is_file()
         ]
         if made:
-            return self.redirect("/reports/" + gallery.home_of(made[0]).relative_to(places.reports()).joinpath("index.html").as_posix())  # fmt: skip
+            return self.redirect("/reports/" + places.gallery(made[0]).relative_to(places.reports()).joinpath("index.html").as_posix())  # fmt: skip
         return self.say_no(
             say("There are no answers yet; make them with opslib run."), 200
         )
@@ -290,7 +290,7 @@ class Decide(Page):
         self.note(view=told["view"], decided=f"{line['key']}/{action} {told['choice']}")
         main = companies.read(told["view"]).language
         await asyncio.to_thread(
-            record.publish, told["view"], main, gallery.home_of(told["view"])
+            record.publish, told["view"], main, places.gallery(told["view"])
         )
         return self.finish({"said": say("Kept.").in_language(self.language)})
 

@@ -1,4 +1,7 @@
-"""This module owns the access log: who opened what, one JSON line a request."""
+"""This module owns the access log: who opened what, one JSON line a request.
+
+Scripts of the pages and signs of life are no opening and leave no line.
+"""
 
 from __future__ import annotations
 

@@ -125,14 +125,11 @@ def _own_up(company: str, now: dt.datetime) -> None:
 def _tell_one(
     company: str, alert: Alert, told: set[tuple[str, str]], now: dt.datetime
 ) -> Iterator[tuple[str, Text]]:
-    channels = companies.read(company).alerts
-    budget = min(
-        (c.get("budget", BUDGET_PER_WEEK) for c in channels), default=BUDGET_PER_WEEK
-    )
-    for channel in channels:
+    for channel in companies.read(company).alerts:
         name = send.name(channel)
         if (alert.cause, name) in told:
             continue
+        budget = channel.get("budget", BUDGET_PER_WEEK)
         if alert.kind in STATISTICS and _spent(company, name, now) >= budget:
             yield "waiting", alert.what
             continue

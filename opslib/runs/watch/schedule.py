@@ -130,7 +130,7 @@ def write(company: str, kind: str, to: Path, *, at: str = "05:15") -> list[Path]
 
 def _cron(company: str, at: str) -> dict[str, str]:
     hour, minute = (int(n) for n in at.split(":"))
-    begin = f"cd {shlex.quote(str(places.root()))} && {shlex.quote(sys.executable)} -m opslib"
+    begin = f"cd {shlex.quote(str(places.root()))} && mkdir -p .cache && {shlex.quote(sys.executable)} -m opslib"
     log = f"{shlex.quote(str(places.root() / '.cache' / 'schedule.log'))} 2>&1"
     lines = [
         f"{minute} {hour} * * * {begin} schedule --now --company {company} >> {log}",
@@ -158,7 +158,7 @@ def _systemd(company: str, at: str) -> dict[str, str]:
 
 def _airflow(company: str, at: str) -> dict[str, str]:
     hour, minute = (int(n) for n in at.split(":"))
-    begin = f"cd {shlex.quote(str(places.root()))} && {shlex.quote(sys.executable)} -m opslib"
+    begin = f"cd {shlex.quote(str(places.root()))} && mkdir -p .cache && {shlex.quote(sys.executable)} -m opslib"
     tasks = {
         e.name.replace(
             "/", "."
