@@ -1,7 +1,7 @@
 # Everything a person does here, one line each; `make help` reads the words behind ##.
 PYTHON ?= python3
 BIN := .venv/bin
-LAB := $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --ServerApp.preferred_dir="$(CURDIR)/notebooks"
+LAB := $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --FileContentsManager.preferred_dir="$(CURDIR)/notebooks"
 READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
