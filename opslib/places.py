@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import uuid
 from pathlib import Path
 
 ROOMS = ("market", "promotions", "customers", "inventory", "budget")
@@ -85,6 +86,19 @@ def reports(company: str = "") -> Path:
     """Return the folder of the reports, or of one company's reports."""
     place = root() / "reports"
     return place / company_name(company) if company else place
+
+
+def put(path: Path, content: str | bytes, mode: int = 0o666) -> None:
+    """Write a file whole or not at all; of two writers the later one stands."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.half")
+    told = content.encode() if isinstance(content, str) else content
+    try:
+        with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT, mode), "wb") as file:
+            file.write(told)
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
 
 
 def gallery(company: str) -> Path:

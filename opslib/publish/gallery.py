@@ -63,10 +63,7 @@ def _publish(company: str, tell: Callable[[Text], object]) -> Path:
         name = (
             "index.html" if language == profile.language else f"index.{language}.html"
         )
-        text = _page(company, profile, runs, plan, language, home)
-        half = home / f"{name}.half"
-        half.write_text(text, "utf-8")
-        half.replace(home / name)
+        places.put(home / name, _page(company, profile, runs, plan, language, home))
     keys.mark_pages(company)
     return home / "index.html"
 

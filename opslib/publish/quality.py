@@ -33,14 +33,9 @@ def publish(company: str, *, language: str = "") -> Text:
     measured = quality.measure(company)
     troubles = quality.troubles(company, measured)
     page = places.reports(company) / "quality.html"
-    page.parent.mkdir(parents=True, exist_ok=True)
     for one in ("en", "zh"):
         place = page if one == own else page.with_name(f"quality.{one}.html")
-        half = place.with_suffix(".half")
-        half.write_text(
-            _page(company, measured, troubles, one, main=one == own), "utf-8"
-        )
-        half.replace(place)
+        places.put(place, _page(company, measured, troubles, one, main=one == own))
     lines = troubles or [say("Nothing is wrong that these checks can see.")]
     shown = page if language == own else page.with_name(f"quality.{language}.html")
     at = str(shown.relative_to(places.root()))

@@ -46,9 +46,7 @@ def publish(company: str, language: str, home: Path) -> pd.DataFrame:
             }  # fmt: skip
             for name in PAGES:
                 page = home / file_name(name, one, language)
-                half = page.with_suffix(".half")
-                half.write_text(_page(company, name, parts[name], one, language), "utf-8")  # fmt: skip
-                half.replace(page)
+                places.put(page, _page(company, name, parts[name], one, language))
     return told
 
 

@@ -12,7 +12,6 @@ import csv
 import functools
 import io
 import json
-import shutil
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,9 +62,7 @@ def publish(told: dict[str, Any], language: str) -> Path:
                 downloads=downloads,
                 main=main,
             )
-            half = folder / f"{names[kind]}.half"
-            half.write_text(text, "utf-8")
-            half.replace(folder / names[kind])
+            places.put(folder / names[kind], text)
     (folder / MARK).write_text(keys.page_hash())
     return folder / "report.html"
 
@@ -77,10 +74,7 @@ def assets() -> Path:
     source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     place = places.reports() / "assets" / f"plotly-{plotly.__version__}.min.js"
     if not place.is_file():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        half = place.with_suffix(".half")
-        shutil.copyfile(source, half)
-        half.replace(place)
+        places.put(place, source.read_bytes())
     return place
 
 

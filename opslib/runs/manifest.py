@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 from opslib import places
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator
 
 FILE = "manifest.json"
 GOOD = ("ok", "reused")
 RUNNING = ".running"
+STEP_SECONDS = 0.1
 
 
 def begin(folder: Path, told: dict[str, Any]) -> Path:
@@ -45,9 +47,7 @@ def begin(folder: Path, told: dict[str, Any]) -> Path:
 
 def write(folder: Path, told: dict[str, Any]) -> None:
     """Write a manifest whole or not at all."""
-    half = folder / f"{FILE}.half"
-    half.write_text(json.dumps(told, ensure_ascii=False, indent=1), "utf-8")
-    half.replace(folder / FILE)
+    places.put(folder / FILE, json.dumps(told, ensure_ascii=False, indent=1))
 
 
 def close(working: Path, told: dict[str, Any]) -> Path:
@@ -105,22 +105,28 @@ def standing(runs: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 @contextlib.contextmanager
-def alone(name: str, *, wait: bool = True) -> Iterator[bool]:
+def alone(
+    name: str, *, wait: bool = True, stop: threading.Event | None = None
+) -> Iterator[bool]:
     """Hold a lock of this name among all processes; it ends with its holder.
 
     Args:
         name: The lock's name.
         wait: Whether to wait for it; without, what is yielded says whether it is held.
+        stop: Ends the wait when it is set; what is yielded says whether it is held.
     """
     place = places.root() / ".cache" / "locks" / f"{name}.lock"
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+        held, how = False, 0 if wait and stop is None else fcntl.LOCK_NB
+        while not held:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | how)
+                held = True
+            except BlockingIOError:
+                if stop is None or stop.wait(STEP_SECONDS):
+                    break
+        yield held
 
 
 def finding_of(book: dict[str, Any]) -> dict[str, Any] | None:

@@ -210,7 +210,7 @@ def run_one(
     for tries, pause in enumerate((*PAUSES_SECONDS, None), 1):
         stamp = read_stamp(company)
         job = _as_of_now(company, job, stamp)
-        with manifest.alone(f"{company}-{job.key}"):
+        with manifest.alone(f"{company}-{job.key}", stop=stop):
             standing = kept(company, job)
             if standing and not (terms.force and standing.get("turn", 0) < job.turn):
                 board.end(job.label, standing)

@@ -142,10 +142,7 @@ def told(company: str) -> dict[str, Any]:
 def write(company: str, says: dict[str, Any]) -> Path:
     """Write all that a company's profile says and return its path."""
     path = places.company_home(company) / "company.toml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".half")
-    half.write_text("\n".join(_lines(says)) + "\n", "utf-8")
-    half.replace(path)
+    places.put(path, "\n".join(_lines(says)) + "\n")
     return path
 
 

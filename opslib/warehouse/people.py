@@ -250,11 +250,7 @@ def _seal(company: str, frame: Any, key: str) -> None:
 
 
 def _write(path: Path, sealed: dict[str, str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".half")
-    half.write_text(json.dumps(sealed), "utf-8")
-    half.chmod(0o600)
-    half.replace(path)
+    places.put(path, json.dumps(sealed), 0o600)
 
 
 def _file(company: str) -> Path:

@@ -36,6 +36,7 @@ KINDS = {
     ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".csv": "text/csv; charset=utf-8",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }  # fmt: skip
+MAIN = '<main class="ops ops-page">'
 OTHERS = re.compile(r"<!--company ([^ ]+)-->(.*?)<!--/company-->")
 CHARTS = re.compile(r'<script async src="([^"]+plotly[^"]+)"[^>]*></script>')
 POLICY = (
@@ -154,6 +155,7 @@ class Page(JupyterHandler):
         )
         text = OTHERS.sub(lambda m: m[2] if m[1] in reader.views else "", text)
         text = text.replace("<html ", head[0], 1).replace("<head>", head[1], 1)
+        text = text.replace(MAIN, f"{MAIN}<script>ops.bar()</script>", 1)
         return CHARTS.sub(r'<script>ops.charts="\1"</script>', text) if live else text
 
 

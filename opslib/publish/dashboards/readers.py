@@ -13,7 +13,6 @@ import functools
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import time
 import tomllib
@@ -25,6 +24,7 @@ from jupyter_server.auth.identity import IdentityProvider, User
 
 from opslib import places
 from opslib.errors import ContractError
+from opslib.runs import manifest
 from opslib.warehouse import access
 from opslib.words import catalogue
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 say = catalogue(__package__ or "opslib.publish.dashboards")
 COOKIE, VISIT = "opslib-reader", "opslib-visit"
-DAYS = 7
+DAYS, KEY_BYTES = 7, 32
 TRIES, PAUSE_SECONDS = 5, 300
 _COST = {"n": 2**14, "r": 8, "p": 1}
 _WORDS = {"password", "views", "department", "personal"}
@@ -166,11 +166,10 @@ def fits(password: str, kept: str) -> bool:
 def secret() -> bytes:
     """Return the secret that signs sign-ins; it outlives the server."""
     path = places.data() / "keys" / "dashboards.key"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-    return path.read_bytes()
+    with manifest.alone("dashboards-key"):  # two servers that start agree on one
+        if not path.is_file() or path.stat().st_size < KEY_BYTES:
+            places.put(path, secrets.token_bytes(KEY_BYTES), 0o600)
+        return path.read_bytes()
 
 
 class Gatekeeper:
@@ -293,9 +292,4 @@ def _write(told: dict[str, dict[str, Any]]) -> None:
             "",
         )
     ]
-    path = _path()
-    half = path.with_suffix(".half")
-    half.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # fmt: skip
-        file.write("\n".join(lines))
-    half.replace(path)
+    places.put(_path(), "\n".join(lines), 0o600)

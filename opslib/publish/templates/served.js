@@ -113,13 +113,15 @@ ops.ready=function(){
   said();
   document.querySelectorAll("a.twin").forEach(function(a){if(location.pathname.indexOf("/live/")===0){
     var u=new URL(location.href);u.searchParams.set("language",zh?"en":"zh");a.href=u.href;}});
-  document.querySelectorAll(".top a.served-only").forEach(function(a){if(location.pathname.indexOf("/live/")===0)a.remove();});
   if(told.department){var b=document.querySelector('.filters[data-by=reader] [data-value="'+told.department+'"]');if(b)b.click();
     var first=document.querySelector("[data-owner]");document.querySelectorAll("[data-owner]").forEach(function(s){
       if(told.owners.indexOf(s.dataset.owner)>=0&&s!==first)first.parentNode.insertBefore(s,first);});}
-  var main=document.querySelector("main");if(told.name&&main){
-    var bar=document.createElement("div");bar.className="ops-reader";var who=document.createElement("span");who.textContent=told.name;
-    var b2=document.createElement("button");b2.textContent=told.out;b2.onclick=function(){send("/sign-out","").then(function(){location.href="/";});};
-    bar.appendChild(who);bar.appendChild(b2);main.insertBefore(bar,main.firstChild);}};
+};
+// Stands first in the page, before anything below it is painted.
+ops.bar=function(){
+  var here=document.currentScript;if(!told.name)return;
+  var bar=document.createElement("div");bar.className="ops-reader";var who=document.createElement("span");who.textContent=told.name;
+  var out=document.createElement("button");out.textContent=told.out;out.onclick=function(){send("/sign-out","").then(function(){location.href="/";});};
+  bar.appendChild(who);bar.appendChild(out);here.replaceWith(bar);};
 document.addEventListener("DOMContentLoaded",function(){ops.ready();});
 })();

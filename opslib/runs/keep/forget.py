@@ -92,6 +92,4 @@ def _blot(path: Path, customer: str) -> None:
             lines.append(json.dumps(clean(json.loads(line)), ensure_ascii=False))
         except json.JSONDecodeError:
             lines.append(word.sub(BLOT, line))
-    half = path.with_suffix(".half")
-    half.write_text("\n".join(lines), "utf-8")
-    half.replace(path)
+    places.put(path, "\n".join(lines))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +41,7 @@ def keep(company: str, entry: Entry) -> str:
             for p in sorted(_HOME.rglob("*"))
             if p.is_file() and "__pycache__" not in p.parts
         }
-        _write(book, json.dumps(told).encode())
+        places.put(book, json.dumps(told).encode())
     return _put(company, entry.path.read_bytes())
 
 
@@ -107,7 +106,7 @@ def _put(company: str, content: bytes) -> str:
     sha = hashlib.sha256(content).hexdigest()
     place = _home(company) / sha
     if not place.is_file():
-        _write(place, zlib.compress(content))
+        places.put(place, zlib.compress(content))
     return sha
 
 
@@ -117,10 +116,3 @@ def _get(company: str, sha: str) -> bytes:
         msg = f"{sha} does not hold what its name says; restore a backup"
         raise ValueError(msg)
     return content
-
-
-def _write(place: Path, content: bytes) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    half = place.with_name(f"{place.name}.{uuid.uuid4().hex[:8]}")
-    half.write_bytes(content)
-    half.replace(place)
