@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -39,34 +40,70 @@ def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        made = play.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        made = play.chromium.launch(
+            executable_path=str(CHROMIUM), args=FLAGS, timeout=120_000
+        )
         yield made
         made.close()
 
 
 @contextlib.contextmanager
 def serving(home, *more):
-    """Serve a home on a free port; give the address and what the server prints."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    told = home / "server.log"
-    env = {**os.environ, "OPSLIB_HOME": str(home)}
+    """Serve a home on a free port; give the address and what the server prints.
+
+    The port stays bound, but not listened on, so that nobody else is given it while the
+    server starts. A server that ends all the same is started again on another port.
+    """
+    said = ""
+    for _ in range(4):
+        with socket.socket() as held:
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            held.bind(("127.0.0.1", 0))
+            port = held.getsockname()[1]
+            told = home / f"server-{port}.log"
+            server = _started(home, port, told, *more)
+            try:
+                if _answers(server, port, told):
+                    yield Served(f"http://127.0.0.1:{port}", home, told, server)
+                    return
+            finally:
+                _end(server)
+        said = told.read_text("utf-8", "replace")
+    raise AssertionError(f"the server ended with {server.returncode}:\n{said}")
+
+
+def _started(home, port, told, *more):
     with told.open("w") as out:
-        server = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "opslib", "serve", "--port", str(port), *more],
-            env=env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+            env={**os.environ, "OPSLIB_HOME": str(home)},
+            stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
+
+
+def _answers(server, port, told, seconds=240):
+    """Wait for a server's first answer; return whether it came before its end."""
+    until = time.monotonic() + seconds
+    while server.poll() is None:
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/sign-in", timeout=10)
+            return server.poll() is None
+        if time.monotonic() > until:
+            said = told.read_text("utf-8", "replace")
+            raise AssertionError(f"no answer within {seconds} seconds:\n{said}")
+        time.sleep(0.2)
+    return False
+
+
+def _end(server):
+    """Ask a server to end, and end it where it does not."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGTERM)
     try:
-        for _ in range(240):
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/sign-in", timeout=2)
-                break
-            time.sleep(0.5)
-        yield Served(f"http://127.0.0.1:{port}", home, told, server)
-    finally:
-        os.killpg(server.pid, 15)
-        server.wait(30)
+        server.wait(60)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
 class Served:
@@ -176,6 +213,14 @@ def closed_server(company, tmp_path_factory):
             os.environ["OPSLIB_HOME"] = before
     with serving(company) as served:
         yield served
+
+
+@pytest.fixture
+def alone(company, tmp_path):
+    """Return a copy of the company that no other server has kernels for."""
+    home = tmp_path / "alone"
+    shutil.copytree(company, home)
+    return home
 
 
 @pytest.fixture

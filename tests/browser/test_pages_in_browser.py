@@ -13,11 +13,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 def _open(browser, address, width, wait=800):
     """Open a page; return it with what it asked from elsewhere and its errors."""
     page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_default_timeout(120_000)
     away, errors = [], []
     own = ("file:", "data:", "blob:", "http://127.0.0.1", "ws://127.0.0.1")
     page.on("request", lambda r: None if r.url.startswith(own) else away.append(r.url))
     page.on("pageerror", lambda e: errors.append(str(e)))
-    page.goto(address, timeout=120_000)
+    page.goto(address)
     page.wait_for_timeout(wait)
     return page, away, errors
 
@@ -45,7 +46,7 @@ def test_report_and_gallery_are_whole_on_desk_and_phone(demo_home, browser):
             )
             page.close()
     page, _, _ = _open(browser, report.as_uri(), 1200)
-    page.wait_for_selector(".js-plotly-plot", state="attached", timeout=60_000)
+    page.wait_for_selector(".js-plotly-plot", state="attached")
     first = page.locator("table.ops-table").first
     before = first.locator("tbody tr").first.inner_text()
     head = first.locator("th").nth(2)
@@ -54,7 +55,7 @@ def test_report_and_gallery_are_whole_on_desk_and_phone(demo_home, browser):
     assert before != after
     page.close()
     page, _, _ = _open(browser, report.with_name("report.zh.html").as_uri(), 1200)
-    page.wait_for_selector(".xtick text", state="attached", timeout=60_000)
+    page.wait_for_selector(".xtick text >> text=月", state="attached")
     ticks = " ".join(page.locator(".js-plotly-plot .xtick").all_text_contents())
     assert "月" in ticks
     assert not re.search(r"[A-Z][a-z]{2} \d", ticks), ticks
