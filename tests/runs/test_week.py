@@ -32,11 +32,15 @@ def _next_day_s_sales():
 def _kill_one(processes, home, look, dice, done, *, patient):
     """Kill runner, kernel or parent once a kernel runs; else the runner, if it lives.
 
-    Who is not patient waits for no kernel, which may never come.
+    Who is not patient waits for no kernel, which may never come. By chance the runner is
+    hit before there is one, unless it was hit more often than kernel or parent.
     """
-    for _ in range(100):
+    early = done["runner"] == min(done.values())
+    for _ in range(600):
         parents, kernels = processes(home)
-        if kernels or not patient or look.poll() is not None or dice.random() < 0.01:
+        if kernels or not patient or look.poll() is not None:
+            break
+        if early and dice.random() < 0.01:
             break
         time.sleep(0.1)
     time.sleep(dice.uniform(0, 0.4))
