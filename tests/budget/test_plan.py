@@ -9,7 +9,7 @@ import openpyxl
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opslib import budget, places
@@ -28,6 +28,7 @@ def made(tables, books):
     )[0]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 10**9), min_size=1, max_size=5),
     st.lists(st.floats(0.01, 10), min_size=12, max_size=12),

@@ -31,17 +31,22 @@ def postgres():
             pytest.fail("PostgreSQL lacks; install the Debian package postgresql")
         pytest.skip("PostgreSQL lacks; install the Debian package postgresql")
     home = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
-    if os.geteuid() == 0:
-        shutil.chown(home, "postgres")
     control, data = str(found[-1].with_name("pg_ctl")), str(home / "data")
-    _run_as_postgres(str(found[-1]), "-D", data, "-U", "postgres", "-A", "trust")
+    alike = ("--locale=C", "--encoding=UTF8")
     options = f"-c listen_addresses='' -k {home}"
     log = str(home / "log")
-    _run_as_postgres(control, "-D", data, "-o", options, "-l", log, "-w", "start")
-    yield f"postgresql+psycopg://postgres@/postgres?host={home}"
-    with contextlib.suppress(subprocess.CalledProcessError):
-        _run_as_postgres(control, "-D", data, "-m", "immediate", "-w", "stop")
-    shutil.rmtree(home, ignore_errors=True)
+    try:
+        if os.geteuid() == 0:
+            shutil.chown(home, "postgres")
+        _run_as_postgres(
+            str(found[-1]), "-D", data, "-U", "postgres", "-A", "trust", *alike
+        )
+        _run_as_postgres(control, "-D", data, "-o", options, "-l", log, "-w", "start")
+        yield f"postgresql+psycopg://postgres@/postgres?host={home}"
+    finally:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            _run_as_postgres(control, "-D", data, "-m", "immediate", "-w", "stop")
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture

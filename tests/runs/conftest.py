@@ -1,7 +1,9 @@
 """Small notebooks for the tests of the run engine."""
 
 import json
-from pathlib import Path
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import nbformat
@@ -54,27 +56,37 @@ def books(demo_home):
     )
 
 
-def _processes(home):
-    """Return parent and kernels of a home, by what the system says of them."""
-    found = {}
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            told = (place / "cmdline").read_text().replace("\0", " ")
-            around = (place / "environ").read_text()
-            state = (place / "stat").read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        ours = f"OPSLIB_HOME={home}\0" in around and state[0] != "Z"
-        if ours and ("opslib.runs.kernels" in told or "ipykernel_launcher" in told):
-            found[int(place.name)] = int(state[1])
-    parents = {p for p in found if p in found.values()}
-    parents |= {
-        p for p, above in found.items() if above not in found and p not in parents
-    }
-    return parents, [p for p in found if p not in parents]
+ON_ANOTHER_DAY = """
+import datetime, os, sys, types
+import opslib.__main__ as main, opslib.runs, opslib.publish.gallery, opslib.publish.weekly
+import opslib.runs.watch.alerts, opslib.runs.watch.schedule, opslib.runs.keep.changes
+ahead = datetime.timedelta(days=float(os.environ["DAYS_AHEAD"]))
+class Moment(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.datetime.now(tz) + ahead
+class Day(datetime.date):
+    @classmethod
+    def today(cls):
+        return Moment.now().date()
+then = types.SimpleNamespace(**{**vars(datetime), "datetime": Moment, "date": Day})
+for name, module in list(sys.modules.items()):
+    if name.startswith("opslib.") and getattr(module, "dt", None) is datetime:
+        module.dt = then
+main.main()
+"""
+
+
+def _look(home, day, **options):
+    """Start what a scheduler starts, on a day that is so many days ahead."""
+    env = {**os.environ, "OPSLIB_HOME": str(home), "DAYS_AHEAD": str(day)}
+    return subprocess.Popen(
+        [sys.executable, "-c", ON_ANOTHER_DAY, "schedule", "--now"],
+        env=env, cwd=home, **options,
+    )  # fmt: skip
 
 
 @pytest.fixture
-def processes():
-    """Return what finds a home's kernel parent and kernels among all processes."""
-    return _processes
+def look_ahead():
+    """Return what starts a look of the schedule on a day that is so many days ahead."""
+    return _look

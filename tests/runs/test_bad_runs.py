@@ -100,12 +100,14 @@ def test_each_bad_notebook_has_its_exit_class_and_the_good_one_answers(demo_home
 
 
 def test_one_that_never_ends_is_ended_at_its_time(demo_home):
-    _list(_notebook("endless", "while True:\n    pass", SHOW))
+    _list(_notebook("good", SHOW), _notebook("endless", "while True:\n    pass", SHOW))
+    # The time of a run counts its kernel's start, which is long where it is the first.
+    _run("inventory/good")
     begun = time.monotonic()
-    batch, by = _run(timeout=4)
+    batch, by = _run("inventory/endless", timeout=10)
     assert by["endless"]["exit"] == "timeout"
     assert by["endless"]["cell"] == "step-a"
-    assert time.monotonic() - begun < 60
+    assert time.monotonic() - begun < 300
     assert batch.exit_code == 1
 
 
@@ -229,13 +231,13 @@ def test_a_stop_by_hand_ends_kernels_and_says_so(demo_home, after):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     running = places.reports("demo") / "inventory" / "endless"
-    for _ in range(400):
-        if list(running.glob("*.running")):
+    for _ in range(3000):
+        if list(running.glob("*.running")) or work.poll() is not None:
             break
         time.sleep(0.1)
     time.sleep(after)
     threading.Timer(0, lambda: work.send_signal(signal.SIGINT)).start()
-    out, _ = work.communicate(timeout=60)
+    out, _ = work.communicate(timeout=300)
     assert work.returncode == 130, out
     kinds = [m["exit"] for m in manifest.of_notebook("demo", "inventory/endless")]
     assert kinds == ["stopped"]
