@@ -87,7 +87,8 @@ def _states(nb_man: Any, client: Client, watch: dict[str, Any]) -> Any:
     def cell_start(cell: Any, *given: Any, **named: Any) -> None:
         watch["cell"], watch["cell_begun"] = cell.get("id", ""), time.monotonic()
         if time.monotonic() > watch["deadline"]:  # a cell of its own gets a second
-            raise CellTimeoutError
+            msg = "the run's time was over before this cell"
+            raise CellTimeoutError(msg)
         begin(cell, *given, **named)
 
     def cell_complete(cell: Any, *given: Any, **named: Any) -> None:

@@ -166,7 +166,7 @@ class Visit:
 
 
 @pytest.fixture(scope="session")
-def company(_small_demo, tmp_path_factory):
+def company(_small_demo, tmp_path_factory, end_kernels):
     """Return a home with two pages run for the company and one for its north."""
     home = tmp_path_factory.mktemp("served")
     shutil.copytree(_small_demo, home, dirs_exist_ok=True)
@@ -187,7 +187,8 @@ def company(_small_demo, tmp_path_factory):
         os.environ.pop("OPSLIB_HOME")
         if before:
             os.environ["OPSLIB_HOME"] = before
-    return home
+    yield home
+    end_kernels(home)
 
 
 @pytest.fixture(scope="module")

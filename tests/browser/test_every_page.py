@@ -12,6 +12,17 @@ from opslib.publish import gallery
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PROJECT = Path(__file__).resolve().parents[2]
+# What a hand on the mouse or the screen cannot reach, for something lies over it.
+COVERED = """() => Array.from(document.querySelectorAll("a,button,input,summary,th,.noUi-handle"))
+  .map(e => {
+    e.scrollIntoView({block: "center"});
+    const r = e.getBoundingClientRect();
+    if (!r.width || !e.checkVisibility({visibilityProperty: true, opacityProperty: true})) return "";
+    const x = r.left + r.width / 2, y = r.top + r.height / 2;
+    const top = document.elementFromPoint(x, y);
+    if (!top || e.contains(top) || top.contains(e) && top.closest("main") || e.closest("label")?.contains(top)) return "";
+    return `${e.tagName} ${e.textContent.trim().slice(0, 30)} lies below ${top.id || top.className}`;
+  }).filter(Boolean)"""
 CONTROL = ".ops-live :is(.noUi-handle, .widget-checkbox input)"
 OWN = ("data:", "blob:", "http://127.0.0.1", "ws://127.0.0.1")
 BOOKS = {
@@ -22,7 +33,7 @@ BOOKS = {
 
 
 @pytest.fixture
-def house(_small_demo, tmp_path_factory):
+def house(_small_demo, tmp_path_factory, end_kernels):
     """Return a home with every question answered once."""
     home = tmp_path_factory.mktemp("house")
     shutil.copytree(_small_demo, home, dirs_exist_ok=True)
@@ -36,7 +47,8 @@ def house(_small_demo, tmp_path_factory):
         gallery.publish("demo")
     finally:
         patch.undo()
-    return home
+    yield home
+    end_kernels(home)
 
 
 def _turned(page):
@@ -93,6 +105,7 @@ def _every_page(server, browser, tmp_path, width):
         page.wait_for_selector(".js-plotly-plot", state="attached")
         if page.evaluate("document.documentElement.scrollWidth") > width:
             told.append("wider than the screen")
+        told += page.evaluate(COVERED)
         told += [
             f"{v['id']}: {[n['html'][:120] for n in v['nodes']][:3]}"
             for v in Axe().run(page).response["violations"]
