@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -106,6 +107,29 @@ def test_code_that_was_not_kept_or_changed_data_says_so(books):
     new = {"key": "n", "company": "demo", "data": {"tables": {"sales_lines": {"content": "no"}}}}  # fmt: skip
     with pytest.raises(OpslibError, match="sales_lines has changed"):
         again.parts(old, new, ["data", "code"])
+
+
+def test_old_code_is_run_once_more_where_its_kernel_died_and_only_there(
+    books, monkeypatch
+):
+    books.listed(books.notebook("units", books.show))
+    one = sources.keep("demo", listing.entries()[NAME])
+    versions = {"source": keys.source_hash(), "notebook": one}
+    told = {"key": "k", "name": NAME, "company": "demo", "versions": versions}
+    ends = [subprocess.CalledProcessError(1, [], stderr="RuntimeError: Kernel died"), None]  # fmt: skip
+
+    def call(*_):
+        end = ends.pop(0)
+        if end:
+            raise end
+
+    monkeypatch.setattr(again, "_call", call)
+    assert again._again(told, {}) == {}, "nothing was run in earnest"
+    assert ends == []
+    ends += [subprocess.CalledProcessError(1, [], stderr="x\nNameError: units"), None]
+    with pytest.raises(OpslibError, match="NameError: units"):
+        again._again(told, {})
+    assert ends == [None]
 
 
 def test_each_file_is_kept_once_and_goes_with_the_last_run_that_names_it(books):

@@ -81,11 +81,15 @@ def _again(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
             ),
             "OPSLIB_HOME": str(places.root()),
         }
+        words = [sys.executable, "-c", _RUN, str(book), json.dumps(given)]
         try:
-            subprocess.run(
-                [sys.executable, "-c", _RUN, str(book), json.dumps(given)],
-                env=env, cwd=place, capture_output=True, text=True, timeout=_SECONDS, check=True,
-            )  # fmt: skip
+            try:
+                _call(words, env, place)
+            except subprocess.CalledProcessError as error:
+                # Two kernels that start at once may be given the same port.
+                if "Kernel died" not in error.stderr:
+                    raise
+                _call(words, env, place)
             return manifest.finding_of(json.loads(book.read_text("utf-8"))) or {}
         except subprocess.SubprocessError as error:
             said = getattr(error, "stderr", "") or str(error)
@@ -96,6 +100,13 @@ def _again(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
                     what=said.strip().splitlines()[-1][:200],
                 )
             ) from error
+
+
+def _call(words: list[str], env: dict[str, str], place: Path) -> None:
+    subprocess.run(
+        words, env=env, cwd=place, capture_output=True, text=True,
+        timeout=_SECONDS, check=True,
+    )  # fmt: skip
 
 
 _RUN = """
