@@ -1,9 +1,5 @@
 """Who waits for another's work can be stopped; who comes late has no second left."""
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -39,39 +35,6 @@ def test_servers_that_start_at_once_agree_on_the_key_of_sign_ins(home):
     place.write_bytes(b"")  # what a kill half way once left
     assert len(readers.secret()) == readers.KEY_BYTES
     assert place.stat().st_mode & 0o777 == 0o600
-
-
-@pytest.mark.slow
-def test_a_stop_by_hand_ends_a_run_that_waits_for_another(books):
-    nap = "import time\ntime.sleep(300)"
-    books.listed(books.notebook("nap", nap, books.show))
-    words = [sys.executable, "-m", "opslib", "run"]
-    env = {**os.environ, "OPSLIB_HOME": str(books.home)}
-
-    def start():
-        return subprocess.Popen(
-            words, env=env, cwd=books.home, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )  # fmt: skip
-
-    first = start()
-    try:
-        running = places.reports("demo") / "inventory" / "nap"
-        while not list(running.glob("*.running")) and first.poll() is None:
-            time.sleep(0.1)
-        second = start()
-        told = ""
-        while "running:" not in told and "nap" not in told:
-            told = second.stderr.readline()
-        time.sleep(1)
-        second.send_signal(signal.SIGINT)
-        second.communicate(timeout=60)
-        assert second.returncode == 130
-        assert first.poll() is None
-    finally:
-        first.send_signal(signal.SIGINT)
-        first.communicate(timeout=60)
 
 
 @pytest.mark.slow
