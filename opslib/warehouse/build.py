@@ -154,7 +154,7 @@ def _publish(aside: Path, path: Path, stamp: dict[str, object]) -> None:
     """
     told, coming = path.with_suffix(".json"), path.with_suffix(".next.json")
     stamp = {**stamp, "file": store.file_id(aside)}
-    _write(coming, json.dumps(stamp, ensure_ascii=False))
+    places.put(coming, json.dumps(stamp, ensure_ascii=False))
     aside.replace(path)
     coming.replace(told)
 
@@ -233,9 +233,3 @@ def _hash(words: list[str]) -> str:
 def _sync(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
-
-
-def _write(path: Path, text: str) -> None:
-    half = path.with_suffix(".half")
-    half.write_text(text, "utf-8")
-    half.replace(path)

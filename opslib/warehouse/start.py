@@ -128,7 +128,7 @@ def start(file: Path, *, company: str | None = None, ask: Ask | None = None) -> 
     unused = tuple(h for h in headings if h not in columns.values() and h != "_sheet")
     return Started(
         company=name, table=table, columns=columns, unused=unused, intake=done,
-        named=file.name if re.search(r"\d", file.name) else f"{file.stem}_2{file.suffix}",
+        named=_later(file)[1],
     )  # fmt: skip
 
 
@@ -306,13 +306,23 @@ def _write(
     }
     kept = [s for s in before.get("sources", []) if s["name"] != table]
     says = {**guessed, **before} if kept else {**before, **guessed}
-    pattern = re.sub(r"\d+", "*", file.name)
-    if (
-        pattern == file.name
-    ):  # sales.xlsx, then sales_2.xlsx, but not sales_targets.xlsx
-        pattern += f" | {file.stem}[-_ 0-9][0-9]*{file.suffix}"
-    source = {"name": table, "files": pattern, "mapping": f"{table}.yaml", "owner": ""}
+    source = {
+        "name": table,
+        "files": _later(file)[0],
+        "mapping": f"{table}.yaml",
+        "owner": "",
+    }
     companies.write(name, {**says, "sources": [*kept, source]})
+
+
+def _later(file: Path) -> tuple[str, str]:
+    """Return the pattern that later deliveries fit, and a name that fits it."""
+    pattern = re.sub(r"\d+", "*", file.name)
+    if pattern != file.name:
+        return pattern, file.name
+    # sales.xlsx is followed by sales_2.xlsx, but not by sales_targets.xlsx.
+    more = f"{file.stem}[-_ 0-9][0-9]*{file.suffix}"
+    return f"{file.name} | {more}", f"{file.stem}_2{file.suffix}"
 
 
 def _sample(connection: Any) -> str:

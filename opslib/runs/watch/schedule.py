@@ -128,9 +128,15 @@ def write(company: str, kind: str, to: Path, *, at: str = "05:15") -> list[Path]
     return [to / name for name in made]
 
 
+def _begin(first: str = "") -> str:
+    """Return the words before a verb, from wherever they are said."""
+    root, python = shlex.quote(str(places.root())), shlex.quote(sys.executable)
+    return f"cd {root} && {first}{python} -m opslib"
+
+
 def _cron(company: str, at: str) -> dict[str, str]:
     hour, minute = (int(n) for n in at.split(":"))
-    begin = f"cd {shlex.quote(str(places.root()))} && mkdir -p .cache && {shlex.quote(sys.executable)} -m opslib"
+    begin = _begin("mkdir -p .cache && ")
     log = f"{shlex.quote(str(places.root() / '.cache' / 'schedule.log'))} 2>&1"
     lines = [
         f"{minute} {hour} * * * {begin} schedule --now --company {company} >> {log}",
@@ -158,7 +164,7 @@ def _systemd(company: str, at: str) -> dict[str, str]:
 
 def _airflow(company: str, at: str) -> dict[str, str]:
     hour, minute = (int(n) for n in at.split(":"))
-    begin = f"cd {shlex.quote(str(places.root()))} && mkdir -p .cache && {shlex.quote(sys.executable)} -m opslib"
+    begin = _begin()
     tasks = {
         e.name.replace(
             "/", "."
